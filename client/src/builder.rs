@@ -1,0 +1,157 @@
+//! The client, how it is made and what its clones share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use pumice_model::ids::Token;
+
+use crate::error::Error;
+use crate::transport::Transport;
+
+/// A client of one server. Cheap to clone; clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(crate) transport: Arc<Transport>,
+    pub(crate) at_least: Vec<Token>,
+}
+
+impl Client {
+    /// A client with the defaults of [`Builder`]. Connects at the first call, not here.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when `url` is not `http://HOST[:PORT]`.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        Self::builder(url).build()
+    }
+
+    /// A client to be set up.
+    pub fn builder(url: &str) -> Builder {
+        Builder {
+            url: url.to_owned(),
+            timeout: Duration::from_secs(35),
+            connections: 4,
+            read_retries: 2,
+        }
+    }
+
+    /// A client whose reads wait, on whatever replica answers, until `token` is applied there: with
+    /// the token of a write, a read sees that write. Can be said again for more partitions.
+    #[must_use]
+    pub fn at_least(&self, token: Token) -> Self {
+        let mut client = self.clone();
+        match client
+            .at_least
+            .iter_mut()
+            .find(|known| known.partition == token.partition)
+        {
+            Some(known) => known.offset = known.offset.max(token.offset),
+            None => client.at_least.push(token),
+        }
+        client
+    }
+}
+
+/// Settings of a [`Client`].
+#[derive(Debug, Clone)]
+pub struct Builder {
+    url: String,
+    timeout: Duration,
+    connections: usize,
+    read_retries: u32,
+}
+
+impl Builder {
+    /// The longest that one call may take, retries included; 35 s unless set, which is longer
+    /// than the server itself waits for a write's outcome.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How many HTTP/2 connections the calls go over in turn; 4 unless set, at least 1. A server
+    /// serves each on one core.
+    #[must_use]
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections.max(1);
+        self
+    }
+
+    /// How often a failed read is tried again; 2 unless set. Writes never are.
+    #[must_use]
+    pub fn read_retries(mut self, retries: u32) -> Self {
+        self.read_retries = retries;
+        self
+    }
+
+    /// The client. Connects at the first call, not here.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the address is not `http://HOST[:PORT]`.
+    pub fn build(self) -> Result<Client, Error> {
+        let origin = origin(&self.url)?;
+        let transport = Transport::new(origin, self.timeout, self.connections, self.read_retries);
+        Ok(Client {
+            transport: Arc::new(transport),
+            at_least: Vec::new(),
+        })
+    }
+}
+
+/// `http://HOST[:PORT]` without a path, as text to put a path behind.
+pub(crate) fn origin(url: &str) -> Result<String, Error> {
+    let wrong = || {
+        Error::invalid(format!(
+            "the address must be http://HOST[:PORT], got {url:?}"
+        ))
+    };
+    let uri: Uri = url.parse().map_err(|_| wrong())?;
+    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    match (uri.scheme_str(), uri.authority()) {
+        (Some("http"), Some(authority)) if bare => Ok(format!("http://{authority}")),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use pumice_model::ids::{Offset, Partition};
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked() {
+        assert_eq!(
+            origin("http://localhost:8190/").unwrap(),
+            "http://localhost:8190"
+        );
+        assert_eq!(origin("http://[::1]:8190").unwrap(), "http://[::1]:8190");
+        for bad in [
+            "",
+            "localhost:8190",
+            "https://a",
+            "http://",
+            "http://a/b",
+            "http://a/?b",
+        ] {
+            assert!(matches!(origin(bad), Err(Error::Invalid { .. })), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_highest_token_of_a_partition_counts() {
+        let token = |partition, offset| Token {
+            partition: Partition(partition),
+            offset: Offset(offset),
+        };
+        let client = Client::new("http://localhost").unwrap();
+        let read = client
+            .at_least(token(1, 5))
+            .at_least(token(2, 1))
+            .at_least(token(1, 3));
+        assert_eq!(read.at_least, [token(1, 5), token(2, 1)]);
+        assert!(client.at_least.is_empty());
+    }
+}

@@ -1,0 +1,216 @@
+//! The tables of a shard's environment and the bytes of their small records, drawn in
+//! docs/FORMATS.md. Shared read-only by the apply thread and every reading thread.
+//! Never holds a transaction.
+
+use heed::types::Bytes;
+use heed::{Env, WithTls};
+use pumice_model::ids::{Generation, Offset, Partition, ProducerId, WriteId};
+use pumice_model::key::PREFIX;
+use pumice_model::statehash::{Hasher, StateHash};
+use pumice_model::time::Millis;
+
+use crate::fault::Fault;
+
+/// Keys and values are bytes; the codecs stand beside the code that reads them.
+pub(crate) type Table = heed::Database<'static, Bytes, Bytes>;
+
+/// The tables of an environment, in the order of [`Tables`].
+pub(crate) const NAMES: [&str; 7] =
+    ["meta", "partitions", "rows", "expiry", "producers", "writes", "write_ages"];
+
+/// An open environment and its tables.
+#[derive(Clone, Debug)]
+pub(crate) struct Tables {
+    pub env: Env<WithTls>,
+    /// What the environment belongs to: name -> text.
+    pub meta: Table,
+    /// partition -> [`Record`].
+    pub partitions: Table,
+    /// Row key -> row, both of `pumice_model`.
+    pub rows: Table,
+    /// [`expiry_key`] -> nothing, for every row that expires.
+    pub expiry: Table,
+    /// [`producer_key`] -> [`seen_value`].
+    pub producers: Table,
+    /// [`write_key`] -> [`write_value`].
+    pub writes: Table,
+    /// [`age_key`] -> write id, the index of `writes` by offset.
+    pub write_ages: Table,
+}
+
+/// How far a partition has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The lowest offset that the next entry can have.
+    pub next: Offset,
+    /// The highest log timestamp seen; 0 before the first entry.
+    pub log_time: Millis,
+    /// The state hash; 0 before the first entry.
+    pub hash: StateHash,
+    /// Stored rows, expired ones that were not reaped yet included.
+    pub rows: u64,
+}
+
+impl Position {
+    /// Of a partition that has had no entry.
+    pub const ZERO: Self = Self { next: Offset(0), log_time: 0, hash: StateHash(0), rows: 0 };
+
+    /// The hash without the part that the position itself adds.
+    pub(crate) fn sum(&self, hasher: &mut Hasher) -> StateHash {
+        let mut sum = self.hash;
+        if *self != Self::ZERO {
+            sum.remove(hasher.position(self.next, self.log_time));
+        }
+        sum
+    }
+}
+
+const RECORD_FORMAT: u8 = 1;
+const RECORD_LEN: usize = 1 + 4 + 8 + 8 + 16 + 8;
+
+/// A partition's row in the `partitions` table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub generation: Generation,
+    pub position: Position,
+}
+
+impl Record {
+    pub const ZERO: Self = Self { generation: Generation(0), position: Position::ZERO };
+
+    /// `format (1) | generation (4) | next (8) | log time (8) | hash (16) | rows (8)`
+    pub fn encode(&self) -> [u8; RECORD_LEN] {
+        let mut out = [0; RECORD_LEN];
+        out[0] = RECORD_FORMAT;
+        out[1..5].copy_from_slice(&self.generation.0.to_le_bytes());
+        out[5..13].copy_from_slice(&self.position.next.0.to_le_bytes());
+        out[13..21].copy_from_slice(&self.position.log_time.to_le_bytes());
+        out[21..37].copy_from_slice(&self.position.hash.0.to_le_bytes());
+        out[37..].copy_from_slice(&self.position.rows.to_le_bytes());
+        out
+    }
+
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (&[RECORD_FORMAT], rest) = bytes.split_first_chunk::<1>()? else { return None };
+        let (generation, rest) = rest.split_first_chunk()?;
+        let (next, rest) = rest.split_first_chunk()?;
+        let (log_time, rest) = rest.split_first_chunk()?;
+        let (hash, rest) = rest.split_first_chunk()?;
+        let position = Position {
+            next: Offset(u64::from_le_bytes(*next)),
+            log_time: i64::from_le_bytes(*log_time),
+            hash: StateHash(u128::from_le_bytes(*hash)),
+            rows: u64::from_le_bytes(rest.try_into().ok()?),
+        };
+        Some(Self { generation: Generation(u32::from_le_bytes(*generation)), position })
+    }
+}
+
+impl Tables {
+    /// The tables in the order of [`NAMES`].
+    pub fn new(env: Env<WithTls>, tables: [Table; NAMES.len()]) -> Self {
+        let [meta, partitions, rows, expiry, producers, writes, write_ages] = tables;
+        Self { env, meta, partitions, rows, expiry, producers, writes, write_ages }
+    }
+
+    /// The record of a partition, as this transaction sees it.
+    pub fn record(&self, txn: &heed::RoTxn<'_>, partition: Partition) -> Result<Record, Fault> {
+        match self.partitions.get(txn, &partition.0.to_be_bytes())? {
+            None => Ok(Record::ZERO),
+            Some(bytes) => Record::decode(bytes)
+                .ok_or_else(|| Fault::broken(format!("record of partition {partition}"))),
+        }
+    }
+}
+
+/// Where a partition's life begins in every table but `meta` and `partitions`.
+pub(crate) fn prefix(partition: Partition, generation: Generation) -> [u8; PREFIX] {
+    let both = u64::from(partition.0) << 32 | u64::from(generation.0);
+    both.to_be_bytes()
+}
+
+/// `prefix | expires at (8, BE, sign flipped) | what follows the prefix in the row's key`
+pub(crate) fn expiry_key(row_key: &[u8], expires_at: Millis, out: &mut Vec<u8>) {
+    let (prefix, rest) = row_key.split_at(PREFIX);
+    out.clear();
+    out.extend_from_slice(prefix);
+    out.extend_from_slice(&sortable(expires_at));
+    out.extend_from_slice(rest);
+}
+
+/// An expiry key taken apart: when, and the key of the row.
+pub(crate) fn split_expiry(key: &[u8]) -> Option<(Millis, Vec<u8>)> {
+    let (prefix, rest) = key.split_first_chunk::<PREFIX>()?;
+    let (time, rest) = rest.split_first_chunk::<8>()?;
+    let time = (u64::from_be_bytes(*time) ^ SIGN).cast_signed();
+    Some((time, [prefix, rest].concat()))
+}
+
+const SIGN: u64 = 1 << 63;
+
+/// Bytes whose order is the order of times.
+fn sortable(time: Millis) -> [u8; 8] {
+    (time.cast_unsigned() ^ SIGN).to_be_bytes()
+}
+
+/// `prefix | producer (16, BE)`
+pub(crate) fn producer_key(prefix: [u8; PREFIX], producer: ProducerId) -> [u8; PREFIX + 16] {
+    with_id(prefix, producer.0)
+}
+
+/// `prefix | write id (16, BE)`
+pub(crate) fn write_key(prefix: [u8; PREFIX], write: WriteId) -> [u8; PREFIX + 16] {
+    with_id(prefix, write.0)
+}
+
+fn with_id(prefix: [u8; PREFIX], id: u128) -> [u8; PREFIX + 16] {
+    let mut key = [0; PREFIX + 16];
+    key[..PREFIX].copy_from_slice(&prefix);
+    key[PREFIX..].copy_from_slice(&id.to_be_bytes());
+    key
+}
+
+/// `prefix | offset (8, BE)`
+pub(crate) fn age_key(prefix: [u8; PREFIX], offset: Offset) -> [u8; PREFIX + 8] {
+    let mut key = [0; PREFIX + 8];
+    key[..PREFIX].copy_from_slice(&prefix);
+    key[PREFIX..].copy_from_slice(&offset.0.to_be_bytes());
+    key
+}
+
+/// The id behind the prefix of a producer or write key.
+pub(crate) fn id_of(key: &[u8]) -> Option<u128> {
+    Some(u128::from_be_bytes(key.get(PREFIX..)?.try_into().ok()?))
+}
+
+/// The offset behind the prefix of an age key.
+pub(crate) fn age_of(key: &[u8]) -> Option<Offset> {
+    Some(Offset(u64::from_be_bytes(key.get(PREFIX..)?.try_into().ok()?)))
+}
+
+/// `last sequence (8, LE) | offset (8, LE)`
+pub(crate) fn seen_value(sequence: u64, offset: Offset) -> [u8; 16] {
+    (u128::from(offset.0) << 64 | u128::from(sequence)).to_le_bytes()
+}
+
+/// A producer's value taken apart.
+pub(crate) fn split_seen(value: &[u8]) -> Option<(u64, Offset)> {
+    let (sequence, offset) = value.split_first_chunk::<8>()?;
+    let offset = u64::from_le_bytes(offset.try_into().ok()?);
+    Some((u64::from_le_bytes(*sequence), Offset(offset)))
+}
+
+/// `offset (8, LE) | outcome byte (1)`
+pub(crate) fn write_value(offset: Offset, outcome: u8) -> [u8; 9] {
+    let mut value = [0; 9];
+    value[..8].copy_from_slice(&offset.0.to_le_bytes());
+    value[8] = outcome;
+    value
+}
+
+/// A write id's value taken apart.
+pub(crate) fn split_write(value: &[u8]) -> Option<(Offset, u8)> {
+    let (offset, outcome) = value.split_first_chunk::<8>()?;
+    let [outcome] = *outcome else { return None };
+    Some((Offset(u64::from_le_bytes(*offset)), outcome))
+}

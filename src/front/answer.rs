@@ -1,0 +1,63 @@
+//! Answers with the headers that each dialect has. On any core; decides no status.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::body::Body;
+
+/// What a request gets.
+pub type Answer = Response<Body>;
+
+/// The content type of `/v1` answers.
+pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FIRE_JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Body::Empty);
+    *answer.status_mut() = status;
+    answer
+}
+
+/// A text answer, without a newline at the end.
+pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    typed(status, TEXT, Body::Whole(text.into()))
+}
+
+/// A JSON answer on `/v1`.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+    // Our own bodies have string keys and finite numbers only, so writing them cannot fail.
+    typed(status, JSON, serde_json::to_vec(body).unwrap_or_default().into())
+}
+
+/// A JSON answer on `/v1` that is written already.
+pub fn raw_json(status: StatusCode, body: impl Into<Body>) -> Answer {
+    typed(status, JSON, body.into())
+}
+
+/// A JSON answer on FireScroll's routes that is written already, newline included.
+pub fn fire_json(status: StatusCode, body: impl Into<Body>) -> Answer {
+    typed(status, FIRE_JSON, body.into())
+}
+
+fn typed(status: StatusCode, content_type: HeaderValue, body: Body) -> Answer {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    answer
+}
+
+/// A header value out of digits, commas and quotes.
+pub fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Writes `name`, which ends in a colon, and a JSON string.
+pub fn put_string(out: &mut Vec<u8>, name: &str, text: &str) {
+    out.extend_from_slice(name.as_bytes());
+    // Writing a string into memory cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}

@@ -1,0 +1,72 @@
+//! What one core answers requests with: a reader on every shard, an inbox into every owner, its
+//! own tickets and counts. Made once a core, shared by its requests, never crosses to another.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use pumice_model::ids::Partition;
+use pumice_shards::{Fault, Reader, View};
+
+use super::problem::Problem;
+use crate::clock;
+use crate::mesh::inbox::Inbox;
+use crate::mesh::positions::Positions;
+use crate::mesh::ticket::Tickets;
+use crate::settings::ClusterSettings;
+use crate::stats::core::CoreStats;
+
+/// What one core answers requests with.
+pub struct Context {
+    /// What all nodes agree on.
+    pub cluster: ClusterSettings,
+    /// A reader on every shard of the node, by shard number.
+    pub readers: Vec<Reader>,
+    /// The inbox of every shard, by shard number.
+    pub inboxes: Vec<Inbox>,
+    /// Where outcomes come home to.
+    pub tickets: Tickets,
+    /// How far every partition is applied.
+    pub positions: Positions,
+    /// What this core counts.
+    pub stats: Arc<CoreStats>,
+    /// One line a request.
+    pub access_log: bool,
+    /// Whether the node has begun to end.
+    pub draining: Rc<Cell<bool>>,
+}
+
+impl Context {
+    /// Whether the node serves: it does from its first request on until it drains, broken shards
+    /// included, since those still answer reads.
+    pub fn ready(&self) -> bool {
+        !self.draining.get()
+    }
+
+    /// The partition of a pk.
+    pub fn partition(&self, pk: &str) -> Partition {
+        self.cluster.hash.partition(pk.as_bytes(), self.cluster.partitions)
+    }
+
+    /// The reader of the shard that holds `partition`.
+    pub fn reader(&self, partition: Partition) -> &Reader {
+        &self.readers[self.shard(partition)]
+    }
+
+    /// The number of the shard that holds `partition`.
+    pub fn shard(&self, partition: Partition) -> usize {
+        usize::from(partition.shard(self.readers.len() as u16).0)
+    }
+
+    /// Reads `partition`'s shard in one transaction, on this thread.
+    pub fn read<R>(
+        &self,
+        partition: Partition,
+        look: impl FnOnce(&View<'_>) -> Result<R, Fault>,
+    ) -> Result<R, Problem> {
+        self.stats.reading_since.set(clock::now().unsigned_abs());
+        let result = self.reader(partition).read(look);
+        self.stats.reading_since.set(0);
+        Ok(result??)
+    }
+}

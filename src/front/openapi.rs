@@ -1,0 +1,292 @@
+//! `/openapi.json`: the routes of the public port, with schemas generated from the very types that
+//! the server writes and the client reads. Made once a process, on first use; answers no request.
+
+use std::sync::OnceLock;
+
+use pumice_model::wire;
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+/// One operation of the API.
+struct Operation {
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    /// `name:in:description`, one a parameter; path parameters are read off the path.
+    parameters: &'static [(&'static str, &'static str, &'static str)],
+    request: Option<Schema>,
+    /// Status, description, schema.
+    answers: &'static [(&'static str, &'static str, Option<Schema>)],
+}
+
+/// Makes a schema, or names `any` for any JSON value.
+type Schema = fn(&mut SchemaGenerator) -> Value;
+
+fn any(_: &mut SchemaGenerator) -> Value {
+    json!({})
+}
+
+fn object(_: &mut SchemaGenerator) -> Value {
+    json!({ "type": "object" })
+}
+
+macro_rules! schema {
+    ($type:ty) => {
+        |generator| generator.subschema_for::<$type>().to_value()
+    };
+}
+
+const ERROR: Schema = schema!(wire::ErrorBody<'static>);
+const WRITE: Schema = schema!(wire::WriteBody<'static>);
+const MIN_OFFSETS: (&str, &str, &str) =
+    (wire::MIN_OFFSETS, "header", "P:O,..: read only when these offsets are applied");
+const TIMEOUT: (&str, &str, &str) =
+    (wire::TIMEOUT_MS, "header", "how long to wait for them, 0 to 30000, default 2000");
+const WRITE_ID: (&str, &str, &str) =
+    (wire::WRITE_ID, "header", "32 hex digits: a repeat gets the first outcome");
+const IF: (&str, &str, &str) = ("if", "query", "a condition over the stored record");
+const WAIT: (&str, &str, &str) = ("wait", "query", "log: durable; applied (default): judged");
+const IF_MATCH: (&str, &str, &str) =
+    ("if-match", "header", "an ETag or *: the stored record must be this one, or any");
+const ABSENT: (&str, &str, &str) = ("if-none-match", "header", "*: there must be no record");
+const INVALID: (&str, &str, Option<Schema>) = ("400", "the request does not read", Some(ERROR));
+const REFUSED: (&str, &str, Option<Schema>) = ("412", "judged, and not made", Some(ERROR));
+const AWAY: (&str, &str, Option<Schema>) =
+    ("503", "certain that nothing was done; see Retry-After", Some(ERROR));
+const UNKNOWN: (&str, &str, Option<Schema>) = ("504", "sent, outcome unknown", Some(ERROR));
+
+const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "get",
+        path: "/v1/records/{pk}/{sk}",
+        summary: "One record's value; HEAD for its headers alone",
+        parameters: &[MIN_OFFSETS, TIMEOUT, ("if-none-match", "header", "ETags known: 304")],
+        request: None,
+        answers: &[
+            ("200", "the value, byte for byte as stored", Some(any)),
+            ("304", "unchanged", None),
+            INVALID,
+            ("404", "no such record", Some(ERROR)),
+            AWAY,
+        ],
+    },
+    Operation {
+        method: "put",
+        path: "/v1/records/{pk}/{sk}",
+        summary: "Makes or replaces a record",
+        parameters: &[
+            IF,
+            ("ttl", "query", "milliseconds to live"),
+            WAIT,
+            IF_MATCH,
+            ABSENT,
+            WRITE_ID,
+        ],
+        request: Some(any),
+        answers: &[
+            ("201", "made", Some(WRITE)),
+            ("200", "replaced, or durable with wait=log", Some(WRITE)),
+            INVALID,
+            REFUSED,
+            ("413", "value or body too large", Some(ERROR)),
+            ("415", "the body is not JSON", Some(ERROR)),
+            AWAY,
+            UNKNOWN,
+        ],
+    },
+    Operation {
+        method: "delete",
+        path: "/v1/records/{pk}/{sk}",
+        summary: "Removes a record, if there is one",
+        parameters: &[IF, WAIT, IF_MATCH, ABSENT, WRITE_ID],
+        request: None,
+        answers: &[
+            ("200", "there is no such record any more", Some(WRITE)),
+            INVALID,
+            REFUSED,
+            AWAY,
+            UNKNOWN,
+        ],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/records/{pk}",
+        summary: "A page of the records of one pk, in order of sk",
+        parameters: &[
+            ("prefix", "query", "what every sk begins with"),
+            ("after", "query", "only sk greater than this"),
+            ("before", "query", "only sk less than this"),
+            ("next", "query", "the token of the page before"),
+            ("limit", "query", "1 to 10000, default 1000"),
+            ("reverse", "query", "true: from the highest sk down"),
+            MIN_OFFSETS,
+            TIMEOUT,
+        ],
+        request: None,
+        answers: &[
+            ("200", "the page", Some(schema!(wire::ListResponse<'static>))),
+            INVALID,
+            AWAY,
+        ],
+    },
+    Operation {
+        method: "post",
+        path: "/v1/records:get",
+        summary: "Many records by key, in request order",
+        parameters: &[MIN_OFFSETS, TIMEOUT],
+        request: Some(schema!(wire::GetRequest<'static>)),
+        answers: &[
+            ("200", "one element a key", Some(schema!(wire::GetResponse<'static>))),
+            INVALID,
+            AWAY,
+        ],
+    },
+    Operation {
+        method: "post",
+        path: "/v1/batch",
+        summary: "Puts and deletes of one partition, all of them or none",
+        parameters: &[WAIT, WRITE_ID],
+        request: Some(schema!(wire::BatchRequest<'static>)),
+        answers: &[
+            ("200", "made, or durable with wait=log", Some(WRITE)),
+            INVALID,
+            REFUSED,
+            AWAY,
+            UNKNOWN,
+        ],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/namespace",
+        summary: "What a client must know to place a key",
+        parameters: &[],
+        request: None,
+        answers: &[("200", "the namespace", Some(schema!(wire::NamespaceBody<'static>)))],
+    },
+    Operation {
+        method: "post",
+        path: "/records/put",
+        summary: "FireScroll: puts, each record an entry of its own",
+        parameters: &[("wait", "query", "log (default): text ok; applied: outcomes"), WRITE_ID],
+        request: Some(schema!(wire::FirePutRequest<'static>)),
+        answers: &[
+            ("200", "ok, or the outcomes", Some(schema!(wire::FireOutcomes<'static>))),
+            ("400", "the request does not read, as text", None),
+        ],
+    },
+    Operation {
+        method: "post",
+        path: "/records/delete",
+        summary: "FireScroll: deletes, each record an entry of its own",
+        parameters: &[("wait", "query", "log (default): text ok; applied: outcomes"), WRITE_ID],
+        request: Some(object),
+        answers: &[
+            ("200", "ok, or the outcomes", Some(schema!(wire::FireOutcomes<'static>))),
+            ("400", "the request does not read, as text", None),
+        ],
+    },
+    Operation {
+        method: "post",
+        path: "/records/batch",
+        summary: "Puts and deletes of one partition, all of them or none",
+        parameters: &[("wait", "query", "log (default): text ok; applied: outcomes"), WRITE_ID],
+        request: Some(object),
+        answers: &[
+            ("200", "ok, or the outcomes", Some(schema!(wire::FireOutcomes<'static>))),
+            ("400", "the request does not read, as text", None),
+        ],
+    },
+    Operation {
+        method: "post",
+        path: "/records/get",
+        summary: "FireScroll: records by key, in request order; missing ones are left out",
+        parameters: &[MIN_OFFSETS, TIMEOUT],
+        request: Some(object),
+        answers: &[
+            ("200", "the records", Some(schema!(wire::FireList<'static>))),
+            ("400", "the request does not read, as text", None),
+        ],
+    },
+    Operation {
+        method: "post",
+        path: "/records/list",
+        summary: "FireScroll: rows of a pk, or of a partition with a continuation",
+        parameters: &[MIN_OFFSETS, TIMEOUT],
+        request: Some(object),
+        answers: &[
+            ("200", "the records", Some(schema!(wire::FireList<'static>))),
+            ("400", "the request does not read, as text", None),
+        ],
+    },
+];
+
+/// The whole document, OpenAPI 3.1.
+pub fn document() -> &'static Value {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    DOCUMENT.get_or_init(make)
+}
+
+fn make() -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    settings.meta_schema = None;
+    let mut generator = settings.into_generator();
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in OPERATIONS {
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method] = operation.describe(&mut generator);
+    }
+    let schemas = generator.take_definitions(true);
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Pumice",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "paths": paths,
+        "components": { "schemas": schemas },
+    })
+}
+
+impl Operation {
+    fn describe(&self, generator: &mut SchemaGenerator) -> Value {
+        let in_path = self.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+        let in_path = in_path.map(|name| {
+            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+        });
+        let others = self.parameters.iter().map(|(name, place, description)| {
+            let schema = json!({ "type": "string" });
+            json!({ "name": name, "in": place, "description": description, "schema": schema })
+        });
+        let parameters: Vec<Value> = in_path.chain(others).collect();
+        let mut answers = Map::new();
+        for (status, description, schema) in self.answers {
+            let mut answer = json!({ "description": description });
+            if let Some(schema) = schema {
+                answer["content"] = content(schema(generator));
+            }
+            answers.insert((*status).to_owned(), answer);
+        }
+        let id: String = format!("{}{}", self.method, self.path)
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .collect();
+        let mut described = json!({
+            "operationId": id,
+            "summary": self.summary,
+            "parameters": parameters,
+            "responses": answers,
+        });
+        if let Some(schema) = self.request {
+            let body = json!({ "required": true, "content": content(schema(generator)) });
+            described["requestBody"] = body;
+        }
+        described
+    }
+}
+
+fn content(schema: Value) -> Value {
+    json!({ "application/json": { "schema": schema } })
+}

@@ -1,0 +1,53 @@
+//! What every read does first: it waits until the offsets that the client has seen are applied.
+//! On the core that serves the request; holds no transaction while it waits.
+
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+use pumice_model::ids::Token;
+use pumice_model::limits::{WAIT_DEFAULT_MS, WAIT_MAX_MS};
+use pumice_model::wire;
+
+use super::context::Context;
+use super::problem::Problem;
+use crate::rt;
+
+/// How often a waiting read looks again. A commit takes about a millisecond.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// Waits for `pumice-min-offsets`, at most `pumice-timeout-ms`; then 503 with code `behind`.
+pub async fn caught_up(context: &Context, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(wanted) = headers.get(wire::MIN_OFFSETS) else { return Ok(()) };
+    let text = wanted.to_str().unwrap_or_default();
+    let wanted = wire::parse_offsets(text)
+        .map_err(|fault| Problem::syntax(format!("{}: {fault}", wire::MIN_OFFSETS)))?;
+    let deadline = Instant::now() + Duration::from_millis(timeout_ms(headers)?);
+    for token in wanted {
+        while !reached(context, token)? {
+            if Instant::now() >= deadline {
+                let next = context.positions.next(token.partition);
+                let last = next.and_then(|next| next.0.checked_sub(1));
+                return Err(Problem::behind(token, last.map(pumice_model::ids::Offset)));
+            }
+            rt::sleep(LOOK_AGAIN).await;
+        }
+    }
+    Ok(())
+}
+
+fn reached(context: &Context, token: Token) -> Result<bool, Problem> {
+    let next = context.positions.next(token.partition).ok_or_else(|| {
+        let count = context.cluster.partitions;
+        let partition = token.partition;
+        Problem::syntax(format!("there is no partition {partition}, the namespace has {count}"))
+    })?;
+    Ok(next > token.offset)
+}
+
+fn timeout_ms(headers: &HeaderMap) -> Result<u64, Problem> {
+    let Some(value) = headers.get(wire::TIMEOUT_MS) else { return Ok(WAIT_DEFAULT_MS) };
+    let ms = value.to_str().ok().and_then(|text| text.parse().ok());
+    ms.filter(|ms| *ms <= WAIT_MAX_MS).ok_or_else(|| {
+        Problem::syntax(format!("{} must be 0 to {WAIT_MAX_MS}", wire::TIMEOUT_MS))
+    })
+}

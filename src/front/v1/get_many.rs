@@ -1,0 +1,60 @@
+//! `POST /v1/records:get`: many records by key, in request order. On the core that serves the
+//! request; the keys of one shard are read in one transaction as long as it stays short.
+
+use std::rc::Rc;
+
+use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+use pumice_model::ids::Token;
+use pumice_model::limits::BATCH_MAX;
+use pumice_model::mutation::check_keys;
+use pumice_model::wire::{GetRequest, etag};
+
+use crate::front::answer::{self, Answer};
+use crate::front::context::Context;
+use crate::front::keys::{Found, KeyStyle, Keys};
+use crate::front::problem::Problem;
+use crate::front::{read, receive};
+
+/// Answers the records of many keys.
+pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<Answer, Problem> {
+    if request.method() != Method::POST {
+        return Err(Problem::method("POST"));
+    }
+    if !receive::says_json(request.headers()) {
+        return Err(Problem::media_type());
+    }
+    read::caught_up(context, request.headers()).await?;
+    let body = receive::body(request).await?;
+    let asked: GetRequest<'_> =
+        serde_json::from_slice(&body).map_err(|fault| Problem::syntax(fault.to_string()))?;
+    if asked.keys.len() > BATCH_MAX {
+        let count = asked.keys.len();
+        return Err(Problem::limit(format!("{count} keys, allowed are {BATCH_MAX}")));
+    }
+    let mut keys = Vec::with_capacity(asked.keys.len());
+    for key in asked.keys {
+        check_keys(&key.pk, &key.sk)?;
+        keys.push((key.pk.into_owned(), key.sk.into_owned()));
+    }
+    let body = Keys::new(context, keys).body(STYLE)?;
+    Ok(answer::raw_json(StatusCode::OK, body))
+}
+
+const STYLE: KeyStyle = KeyStyle { head: "{\"records\":[", each: write_one, tail: "]}" };
+
+fn write_one(out: &mut Vec<u8>, pk: &str, sk: &str, found: Option<Found<'_>>) -> bool {
+    answer::put_string(out, "{\"pk\":", pk);
+    answer::put_string(out, ",\"sk\":", sk);
+    match found {
+        None => out.extend_from_slice(b",\"found\":false}"),
+        Some(Found { partition, row }) => {
+            out.extend_from_slice(b",\"found\":true,\"data\":");
+            out.extend_from_slice(row.data.as_bytes());
+            let tag = etag(Token { partition, offset: row.written_by() });
+            answer::put_string(out, ",\"etag\":", &tag);
+            out.push(b'}');
+        }
+    }
+    true
+}

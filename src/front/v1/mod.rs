@@ -1,0 +1,7 @@
+//! Pumice's own routes: one record, many records, a page of a pk, a batch.
+//! On the core that serves the request.
+
+pub mod batch;
+pub mod get_many;
+pub mod list;
+pub mod record;

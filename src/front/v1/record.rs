@@ -1,0 +1,211 @@
+//! `GET|HEAD|PUT|DELETE /v1/records/{pk}/{sk}`: one record, with entity tags as HTTP has them.
+//! On the core that serves the request; a read is one transaction and copies the value once.
+
+use bytes::Bytes;
+use http::header::{ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use http::{HeaderMap, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use pumice_model::ids::{Offset, Partition, Token};
+use pumice_model::mutation::{Change, Expect, Mutation, check_keys};
+use pumice_model::outcome::{Outcome, Verdict};
+use pumice_model::time::{Millis, http_date};
+use pumice_model::wire::{self, OutcomeKind, WriteBody};
+
+use crate::clock;
+use crate::front::answer::{self, Answer, header_value};
+use crate::front::body::Body;
+use crate::front::context::Context;
+use crate::front::problem::Problem;
+use crate::front::write::{self, Draft, Wait, append};
+use crate::front::{read, receive, target};
+
+const METHODS: &str = "GET, HEAD, PUT, DELETE";
+
+/// Answers any method on one record.
+pub async fn serve(
+    context: &Context,
+    request: Request<Incoming>,
+    pk: String,
+    sk: String,
+) -> Result<Answer, Problem> {
+    check_keys(&pk, &sk)?;
+    match *request.method() {
+        Method::GET | Method::HEAD => get(context, request, &pk, &sk).await,
+        Method::PUT | Method::DELETE => change(context, request, pk, sk).await,
+        _ => Err(Problem::method(METHODS)),
+    }
+}
+
+async fn get(
+    context: &Context,
+    request: Request<Incoming>,
+    pk: &str,
+    sk: &str,
+) -> Result<Answer, Problem> {
+    if let Some((name, _)) = target::parameters(request.uri().query())?.first() {
+        return Err(Problem::syntax(format!("a read of one record has no parameter '{name}'")));
+    }
+    let headers = request.headers();
+    read::caught_up(context, headers).await?;
+    let partition = context.partition(pk);
+    let now = clock::now();
+    let found = context.read(partition, |view| {
+        let row = view.row(partition, pk, sk)?.filter(|row| row.visible(now));
+        Ok(row.map(|row| Found {
+            etag: wire::etag(Token { partition, offset: row.written_by() }),
+            updated_at: row.updated_at,
+            data: Bytes::copy_from_slice(row.data.as_bytes()),
+        }))
+    })?;
+    let found = found.ok_or_else(|| Problem::not_found("no such record"))?;
+    if let Some(wanted) = header(headers, IF_MATCH)
+        && !names(wanted, &found.etag)
+    {
+        return Err(Problem::no_match());
+    }
+    let unchanged = match header(headers, IF_NONE_MATCH) {
+        Some(known) => names(known, &found.etag),
+        // Only our own date, to the letter: it is the one a client can have from us.
+        None => header(headers, IF_MODIFIED_SINCE)
+            .is_some_and(|known| known == http_date(found.updated_at)),
+    };
+    Ok(found.answer(unchanged, request.method() == Method::HEAD))
+}
+
+struct Found {
+    etag: String,
+    updated_at: Millis,
+    data: Bytes,
+}
+
+impl Found {
+    fn answer(self, unchanged: bool, head: bool) -> Answer {
+        let mut answer = if unchanged {
+            answer::empty(StatusCode::NOT_MODIFIED)
+        } else {
+            let length = self.data.len();
+            let mut answer = answer::raw_json(StatusCode::OK, Body::Whole(self.data));
+            if head {
+                *answer.body_mut() = Body::Empty;
+                answer.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
+            }
+            answer
+        };
+        let headers = answer.headers_mut();
+        headers.insert(ETAG, header_value(&self.etag));
+        headers.insert(LAST_MODIFIED, header_value(&http_date(self.updated_at)));
+        answer
+    }
+}
+
+fn header(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether a list of entity tags, or `*`, names this one. A weak tag never matches: ours are strong.
+fn names(list: &str, etag: &str) -> bool {
+    list.trim() == "*" || list.split(',').any(|one| one.trim() == etag)
+}
+
+/// What the query and the headers of a change say.
+struct Asked {
+    condition: Option<String>,
+    ttl_ms: Option<u64>,
+    wait: Wait,
+    expect: Expect,
+}
+
+async fn change(
+    context: &Context,
+    request: Request<Incoming>,
+    pk: String,
+    sk: String,
+) -> Result<Answer, Problem> {
+    let put = request.method() == Method::PUT;
+    let asked = Asked::of(&request, context.partition(&pk), put)?;
+    let write_id = write::write_id(request.headers())?;
+    let change = if put {
+        if !receive::says_json(request.headers()) {
+            return Err(Problem::media_type());
+        }
+        let body = receive::body(request).await?;
+        let data = std::str::from_utf8(&body).map_err(|_| Problem::syntax("the body is not UTF-8"))?;
+        Change::Put { data: data.to_owned(), ttl_ms: asked.ttl_ms }
+    } else {
+        Change::Delete
+    };
+    let Asked { condition, expect, wait, .. } = asked;
+    let mutation = Mutation { pk, sk, change, condition, expect };
+    let draft = Draft::new(context, vec![mutation])?;
+    let verdicts = append(context, vec![draft], write_id).await?;
+    answer_to_write(&verdicts, wait, put)
+}
+
+impl Asked {
+    fn of(request: &Request<Incoming>, partition: Partition, put: bool) -> Result<Self, Problem> {
+        let expect = expect(request.headers(), partition)?;
+        let mut asked = Self { condition: None, ttl_ms: None, wait: Wait::Applied, expect };
+        for (name, value) in target::parameters(request.uri().query())? {
+            match name {
+                "if" => asked.condition = Some(value),
+                "wait" => asked.wait = Wait::parse(&value)?,
+                "ttl" if put => {
+                    let ttl = value.parse();
+                    let ttl = ttl.map_err(|_| Problem::syntax("ttl must be milliseconds, 1 or more"))?;
+                    asked.ttl_ms = Some(ttl);
+                }
+                other => {
+                    let allowed = if put { "if, ttl, wait" } else { "if, wait" };
+                    return Err(Problem::syntax(format!("unknown parameter '{other}', allowed are {allowed}")));
+                }
+            }
+        }
+        if asked.wait == Wait::Log && asked.expect != Expect::Any {
+            return Err(Problem::syntax("a precondition needs wait=applied: with wait=log its outcome is not told"));
+        }
+        Ok(asked)
+    }
+}
+
+fn expect(headers: &HeaderMap, partition: Partition) -> Result<Expect, Problem> {
+    let matching = headers.get(IF_MATCH).map(|value| value.to_str().unwrap_or_default().trim());
+    let none_matching =
+        headers.get(IF_NONE_MATCH).map(|value| value.to_str().unwrap_or_default().trim());
+    match (matching, none_matching) {
+        (None, None) => Ok(Expect::Any),
+        (Some("*"), None) => Ok(Expect::Exists),
+        (None, Some("*")) => Ok(Expect::Absent),
+        (Some(tag), None) => {
+            let token = wire::parse_etag(tag).map_err(|fault| Problem::syntax(format!("if-match: {fault}")))?;
+            // A tag of another partition is no version of this record: no offset is that large.
+            let offset = if token.partition == partition { token.offset } else { Offset(u64::MAX) };
+            Ok(Expect::Offset(offset))
+        }
+        (None, Some(_)) => Err(Problem::syntax("if-none-match on a write must be *")),
+        (Some(_), Some(_)) => Err(Problem::syntax("if-match and if-none-match exclude each other")),
+    }
+}
+
+/// The answer to a write of one entry.
+pub fn answer_to_write(verdicts: &[Verdict], wait: Wait, made: bool) -> Result<Answer, Problem> {
+    // One draft went in, so one verdict came out.
+    let Some(verdict) = verdicts.first() else { return Err(Problem::unknown()) };
+    let token = verdict.token;
+    let (status, outcome) = match (wait, verdict.outcome) {
+        (Wait::Log, _) => (StatusCode::OK, OutcomeKind::Logged),
+        (Wait::Applied, Outcome::Refused(refusal)) => {
+            return Ok(write::with_offsets(Problem::refused(refusal, token).on_v1(), verdicts));
+        }
+        (Wait::Applied, Outcome::Applied { created }) if made && created => {
+            (StatusCode::CREATED, OutcomeKind::Applied)
+        }
+        (Wait::Applied, _) => (StatusCode::OK, OutcomeKind::Applied),
+    };
+    let (partition, offset) = (token.partition.0, token.offset.0);
+    let body = WriteBody { outcome, partition, offset, reason: None };
+    let mut answer = answer::json(status, &body);
+    if outcome == OutcomeKind::Applied {
+        answer.headers_mut().insert(ETAG, header_value(&wire::etag(token)));
+    }
+    Ok(write::with_offsets(answer, verdicts))
+}

@@ -1,0 +1,114 @@
+//! HTTP/1.1 and HTTP/2 in clear text (prior knowledge) on one port: a listener a core, whose
+//! connections never leave it. The handler answers; this layer keeps peers within [`Limits`] and
+//! must never buffer more than they say.
+
+pub mod body;
+mod connection;
+mod drain;
+mod limits;
+mod reply;
+mod streams;
+mod watch;
+mod wire;
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::select;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+
+pub use drain::Drain;
+pub use limits::Limits;
+
+use crate::rt::{self, Listener, Stream};
+use crate::stats::net::NetStats;
+use connection::{End, Shared, converse};
+use watch::Watch;
+
+/// Connections accepted before the requests of others get a turn.
+const ACCEPTS_A_TURN: usize = 64;
+
+/// Serves every connection of `listener` with `handler`, until `drain` is started and the last of
+/// them has ended. Returns within `limits.drain_time` of that, and a second: those that are not
+/// done by then are cut and counted.
+///
+/// A handler that panics ends its connection, with all requests in progress on it, and no other.
+pub async fn serve<H, F, B>(
+    listener: Listener,
+    handler: Rc<H>,
+    limits: Limits,
+    drain: Drain,
+    stats: Arc<NetStats>,
+) where
+    H: Fn(Request<Incoming>) -> F + 'static,
+    F: Future<Output = Response<B>> + 'static,
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let watch = Watch::new(&limits);
+    let (most, drain_time) = (limits.connections, limits.drain_time);
+    let http1 = connection::http1(&limits);
+    let shared = Rc::new(Shared { handler, limits, http1 });
+    let admit = |stream: Stream| {
+        stats.accepted.add(1);
+        if watch.len() < most {
+            admit(stream, &watch, &shared, &stats);
+        } else {
+            stats.over_limit.add(1);
+        }
+    };
+    let mut beat = pin!(watch.beat());
+
+    let accept = async {
+        loop {
+            for _ in 0..ACCEPTS_A_TURN {
+                match listener.accept().await {
+                    Ok((stream, _)) => admit(stream),
+                    Err(_) => stats.accept_failed.add(1),
+                }
+            }
+            rt::yield_now().await;
+        }
+    };
+    select(select(pin!(accept), beat.as_mut()), pin!(drain.started())).await;
+
+    // What is in the backlog would be reset with the listener.
+    while let Some((stream, _)) = listener.accept_now() {
+        admit(stream);
+    }
+    drop(listener);
+    watch.finish();
+    let emptied = pin!(watch.emptied());
+    if rt::timeout(drain_time, select(emptied, beat)).await.is_none() {
+        stats.cut_at_drain.add(watch.len() as u64);
+        watch.end();
+        watch.emptied().await;
+    }
+}
+
+/// Starts the task of one connection.
+fn admit<H, F, B>(stream: Stream, watch: &Rc<Watch>, shared: &Rc<Shared<H>>, stats: &Arc<NetStats>)
+where
+    H: Fn(Request<Incoming>) -> F + 'static,
+    F: Future<Output = Response<B>> + 'static,
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (member, shared, stats) = (watch.join(), Rc::clone(shared), Arc::clone(stats));
+    rt::spawn_local(async move {
+        stats.open.rise(1);
+        match converse(stream, &member, &shared).await {
+            End::Late => stats.timed_out.add(1),
+            End::Breach => stats.protocol_errors.add(1),
+            End::Panicked => stats.panicked.add(1),
+            End::Closed | End::Drained => {}
+        }
+        stats.open.fall(1);
+        stats.closed.add(1);
+    });
+}

@@ -1,0 +1,8 @@
+//! Counts of every part of a node: relaxed atomics that their one thread writes and the admin
+//! thread reads. No lock and no label that a request could make.
+
+pub mod core;
+pub mod counter;
+pub mod net;
+pub mod route;
+pub mod shard;
