@@ -18,9 +18,15 @@ use super::readiness;
 /// the limit of locked memory (8 MiB by default, all executors of a user together).
 const RING_MEMORY: usize = 64 << 10;
 
-/// The longest a core runs tasks before it looks at wakes from other threads. The runtime's own
-/// 100 ms would be the latency of a write's outcome on a busy core.
-const TURN: Duration = Duration::from_millis(1);
+/// The longest a busy core goes without entering its rings, which is where it hears of wakes from
+/// other threads.
+const TURN: Duration = Duration::from_millis(5);
+
+/// How often a core is woken whatever happens. Where `TURN` ends before the first task of a turn
+/// has run (the thread lost its CPU just there), the runtime takes that for an empty queue and
+/// sleeps although tasks are queued (glommio 0.9, `run_task_queues` and its caller): until the
+/// next event of a ring, which this is.
+const REVIVAL: Duration = Duration::from_millis(20);
 
 /// An executor that was started; see [`Joining::join`].
 #[derive(Debug)]
@@ -90,6 +96,7 @@ where
         let _ = started.send(Ok(()));
         Some(executor.run(async move {
             spawn_local(readiness::drive());
+            spawn_local(revive());
             let value = make_future().await;
             readiness::close();
             // What nothing can wake any more was queued by `close`; let it be dropped.
@@ -99,6 +106,12 @@ where
     })?;
     starting.recv().unwrap_or_else(|_| Err(io::Error::other("the executor panicked at its start")))?;
     Ok(Joining { thread })
+}
+
+async fn revive() {
+    while !readiness::is_closed() {
+        glommio::timer::sleep(REVIVAL).await;
+    }
 }
 
 fn make_executor(cpu: Option<usize>) -> io::Result<LocalExecutor> {

@@ -15,7 +15,7 @@ use pumice_client::Client;
 use tracing::level_filters::LevelFilter;
 
 use super::import::{Line, Source, load};
-use super::output::{Failure, block_on, finish};
+use super::output::{Failure, block_on, finish, print_line};
 use super::{logging, serve};
 use crate::settings::{self, Settings, Surroundings};
 use crate::{args, node};

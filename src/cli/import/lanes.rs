@@ -78,7 +78,7 @@ impl Lane {
                     }
                 }
             }
-            Err(fault) => lines.iter().for_each(|line| self.tally.fail(*line, || text(&fault))),
+            Err(fault) => lines.iter().for_each(|line| count(&mut self.tally, *line, &fault)),
         }
     }
 
@@ -100,7 +100,7 @@ impl Lane {
             match written {
                 Ok(_) => self.tally.applied += 1,
                 Err(Error::Refused { reason, .. }) => self.tally.refuse(line, reason),
-                Err(fault) => self.tally.fail(line, || text(&fault)),
+                Err(fault) => count(&mut self.tally, line, &fault),
             }
         }
     }
@@ -139,6 +139,9 @@ fn stopped() -> Error {
     }
 }
 
-fn text(fault: &Error) -> String {
-    fault.to_string()
+fn count(tally: &mut Tally, line: u64, fault: &Error) {
+    match fault {
+        Error::Invalid { .. } => tally.fail(line, || fault.to_string()),
+        _ => tally.miss(line, || fault.to_string()),
+    }
 }

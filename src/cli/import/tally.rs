@@ -23,8 +23,8 @@ pub struct Tally {
     pub failed: u64,
     /// The first refused and failed lines.
     pub faults: BTreeMap<u64, String>,
-    /// The first line that another import may still bring in.
-    first_failed: Option<u64>,
+    /// The first line that may be sent again.
+    first_unsent: Option<u64>,
 }
 
 impl Tally {
@@ -34,11 +34,17 @@ impl Tally {
         self.name(line, || format!("refused: {reason}"));
     }
 
-    /// Counts a failed line; the text is only made when it will be shown.
+    /// Counts a line that can never be applied; the text is only made when it will be shown.
     pub fn fail(&mut self, line: u64, text: impl FnOnce() -> String) {
         self.failed += 1;
-        self.first_failed = Some(self.first_failed.map_or(line, |first| first.min(line)));
         self.name(line, || format!("failed: {}", text()));
+    }
+
+    /// Counts a line that was not sent, or whose outcome is not known: a put, so it can be sent
+    /// again.
+    pub fn miss(&mut self, line: u64, text: impl FnOnce() -> String) {
+        self.first_unsent = Some(self.first_unsent.map_or(line, |first| first.min(line)));
+        self.fail(line, text);
     }
 
     /// Adds another's counts.
@@ -46,7 +52,7 @@ impl Tally {
         self.applied += other.applied;
         self.refused += other.refused;
         self.failed += other.failed;
-        self.first_failed = self.first_failed.into_iter().chain(other.first_failed).min();
+        self.first_unsent = self.first_unsent.into_iter().chain(other.first_unsent).min();
         for (line, text) in other.faults {
             self.name(line, || text);
         }
@@ -102,8 +108,8 @@ impl Summary {
             texts.push(format!("and {} more lines", HumanCount(more)));
         }
         texts.extend(self.broken.iter().map(|fault| format!("the source broke off at {fault}")));
-        if let Some(line) = self.tally.first_failed {
-            texts.push(format!("to send the rest once it can work: --from-line {line}"));
+        if let Some(line) = self.tally.first_unsent {
+            texts.push(format!("once the server takes writes, go on with --from-line {line}"));
         }
         texts
     }
@@ -164,7 +170,7 @@ mod tests {
             let mut tally = Tally::default();
             for line in (1..=100).rev().filter(|line| line % 3 == lane) {
                 if line % 2 == 0 {
-                    tally.fail(line, || "x".into());
+                    tally.miss(line, || "x".into());
                 } else {
                     tally.refuse(line, "y".into());
                 }
@@ -174,7 +180,7 @@ mod tests {
         assert_eq!((all.refused, all.failed), (50, 50));
         let named: Vec<u64> = all.faults.keys().copied().collect();
         assert_eq!(named, (1..=20).collect::<Vec<u64>>());
-        assert_eq!(all.first_failed, Some(2));
+        assert_eq!(all.first_unsent, Some(2));
 
         let summary = Summary::new(all, 100, None, Duration::from_secs(1));
         let texts = summary.fault_lines();
