@@ -107,7 +107,9 @@ mod tests {
     #[test]
     fn serve_takes_settings_and_the_others_do_not() {
         assert!(command().try_get_matches_from(["pumice", "serve", "--cores", "1"]).is_ok());
-        assert!(command().try_get_matches_from(["pumice", "get", "a", "b", "--cores", "1"]).is_err());
+        assert!(
+            command().try_get_matches_from(["pumice", "get", "a", "b", "--cores", "1"]).is_err()
+        );
     }
 
     #[test]

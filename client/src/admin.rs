@@ -35,17 +35,10 @@ impl Client {
     /// [`Error::Unavailable`], and [`Error::Protocol`] when the hash is one that this client does
     /// not know.
     pub async fn namespace(&self) -> Result<Namespace, Error> {
-        let answer = self
-            .transport
-            .read(&Call::new(Method::GET, "/v1/namespace"))
-            .await?;
+        let answer = self.transport.read(&Call::new(Method::GET, "/v1/namespace")).await?;
         let body: NamespaceBody = serde_json::from_slice(&answer.body).map_err(Error::protocol)?;
         let hash = body.hash.parse().map_err(Error::protocol)?;
-        Ok(Namespace {
-            name: body.namespace.into_owned(),
-            partitions: body.partitions,
-            hash,
-        })
+        Ok(Namespace { name: body.namespace.into_owned(), partitions: body.partitions, hash })
     }
 
     /// The status of the server whose admin port this client was made for.
@@ -53,10 +46,7 @@ impl Client {
     /// # Errors
     /// [`Error::Unavailable`]; [`Error::Invalid`] with status 404 on the public port.
     pub async fn status(&self) -> Result<StatusBody<'static>, Error> {
-        let answer = self
-            .transport
-            .read(&Call::new(Method::GET, "/v1/status"))
-            .await?;
+        let answer = self.transport.read(&Call::new(Method::GET, "/v1/status")).await?;
         serde_json::from_slice(&answer.body).map_err(Error::protocol)
     }
 
@@ -70,16 +60,8 @@ impl Client {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let mut call = Call::new(head.method, path);
         call.body = body;
-        call.headers = head
-            .headers
-            .iter()
-            .map(|(n, v)| (n.clone(), v.clone()))
-            .collect();
-        let Answer {
-            status,
-            headers,
-            body,
-        } = self.transport.once(&call).await?;
+        call.headers = head.headers.iter().map(|(n, v)| (n.clone(), v.clone())).collect();
+        let Answer { status, headers, body } = self.transport.once(&call).await?;
         let mut response = Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;

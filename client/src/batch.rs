@@ -80,14 +80,7 @@ impl Batch {
 
     fn add(&mut self, pk: &str, sk: &str, data: Option<Box<RawValue>>) {
         let (pk, sk) = (pk.to_owned(), sk.to_owned());
-        self.operations.push(Op {
-            pk,
-            sk,
-            data,
-            ttl_ms: None,
-            condition: None,
-            expect: None,
-        });
+        self.operations.push(Op { pk, sk, data, ttl_ms: None, condition: None, expect: None });
     }
 
     fn last(mut self, change: impl FnOnce(&mut Op)) -> Self {
@@ -140,20 +133,8 @@ fn operation(op: &Op) -> Operation<'_> {
         Expect::At(token) => wire::Expect::Offset(token.offset.0),
     });
     match &op.data {
-        Some(data) => Operation::Put(PutOp {
-            pk,
-            sk,
-            data,
-            ttl: op.ttl_ms,
-            condition,
-            expect,
-        }),
-        None => Operation::Delete(DeleteOp {
-            pk,
-            sk,
-            condition,
-            expect,
-        }),
+        Some(data) => Operation::Put(PutOp { pk, sk, data, ttl: op.ttl_ms, condition, expect }),
+        None => Operation::Delete(DeleteOp { pk, sk, condition, expect }),
     }
 }
 
@@ -166,10 +147,7 @@ mod tests {
 
     #[test]
     fn options_belong_to_the_operation_before_them() {
-        let token = Token {
-            partition: Partition(3),
-            offset: Offset(7),
-        };
+        let token = Token { partition: Partition(3), offset: Offset(7) };
         let batch = Batch::new()
             .put("a", "1", &[1, 2])
             .ttl(Duration::from_secs(1))

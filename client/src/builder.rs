@@ -40,11 +40,7 @@ impl Client {
     #[must_use]
     pub fn at_least(&self, token: Token) -> Self {
         let mut client = self.clone();
-        match client
-            .at_least
-            .iter_mut()
-            .find(|known| known.partition == token.partition)
-        {
+        match client.at_least.iter_mut().find(|known| known.partition == token.partition) {
             Some(known) => known.offset = known.offset.max(token.offset),
             None => client.at_least.push(token),
         }
@@ -92,20 +88,13 @@ impl Builder {
     pub fn build(self) -> Result<Client, Error> {
         let origin = origin(&self.url)?;
         let transport = Transport::new(origin, self.timeout, self.connections, self.read_retries);
-        Ok(Client {
-            transport: Arc::new(transport),
-            at_least: Vec::new(),
-        })
+        Ok(Client { transport: Arc::new(transport), at_least: Vec::new() })
     }
 }
 
 /// `http://HOST[:PORT]` without a path, as text to put a path behind.
 pub(crate) fn origin(url: &str) -> Result<String, Error> {
-    let wrong = || {
-        Error::invalid(format!(
-            "the address must be http://HOST[:PORT], got {url:?}"
-        ))
-    };
+    let wrong = || Error::invalid(format!("the address must be http://HOST[:PORT], got {url:?}"));
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
     match (uri.scheme_str(), uri.authority()) {
@@ -123,34 +112,19 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        assert_eq!(
-            origin("http://localhost:8190/").unwrap(),
-            "http://localhost:8190"
-        );
+        assert_eq!(origin("http://localhost:8190/").unwrap(), "http://localhost:8190");
         assert_eq!(origin("http://[::1]:8190").unwrap(), "http://[::1]:8190");
-        for bad in [
-            "",
-            "localhost:8190",
-            "https://a",
-            "http://",
-            "http://a/b",
-            "http://a/?b",
-        ] {
+        for bad in ["", "localhost:8190", "https://a", "http://", "http://a/b", "http://a/?b"] {
             assert!(matches!(origin(bad), Err(Error::Invalid { .. })), "{bad}");
         }
     }
 
     #[tokio::test]
     async fn the_highest_token_of_a_partition_counts() {
-        let token = |partition, offset| Token {
-            partition: Partition(partition),
-            offset: Offset(offset),
-        };
+        let token =
+            |partition, offset| Token { partition: Partition(partition), offset: Offset(offset) };
         let client = Client::new("http://localhost").unwrap();
-        let read = client
-            .at_least(token(1, 5))
-            .at_least(token(2, 1))
-            .at_least(token(1, 3));
+        let read = client.at_least(token(1, 5)).at_least(token(2, 1)).at_least(token(1, 3));
         assert_eq!(read.at_least, [token(1, 5), token(2, 1)]);
         assert!(client.at_least.is_empty());
     }

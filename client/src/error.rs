@@ -54,30 +54,18 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn invalid(message: impl ToString) -> Self {
-        Error::Invalid {
-            message: message.to_string(),
-            status: None,
-        }
+        Error::Invalid { message: message.to_string(), status: None }
     }
 
     pub(crate) fn unavailable(message: impl ToString) -> Self {
-        Error::Unavailable {
-            message: message.to_string(),
-            retry_after: None,
-            reached: None,
-        }
+        Error::Unavailable { message: message.to_string(), retry_after: None, reached: None }
     }
 
     pub(crate) fn unknown(message: impl ToString) -> Self {
-        Error::Unknown {
-            message: message.to_string(),
-            token: None,
-        }
+        Error::Unknown { message: message.to_string(), token: None }
     }
 
     pub(crate) fn protocol(message: impl ToString) -> Self {
-        Error::Protocol {
-            message: message.to_string(),
-        }
+        Error::Protocol { message: message.to_string() }
     }
 }

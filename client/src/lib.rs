@@ -54,6 +54,7 @@ mod batch;
 mod builder;
 mod error;
 mod list;
+mod meaning;
 mod partition;
 mod puts;
 mod read;

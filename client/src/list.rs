@@ -127,11 +127,7 @@ impl List<'_> {
             Some(token) => Next::Page(token.into_owned()),
             None => Next::End,
         };
-        self.rows = page
-            .records
-            .into_iter()
-            .map(listed)
-            .collect::<Result<_, _>>()?;
+        self.rows = page.records.into_iter().map(listed).collect::<Result<_, _>>()?;
         Ok(())
     }
 }
@@ -143,16 +139,6 @@ fn listed(row: ListedRecord<'_>) -> Result<Listed, Error> {
         data: row.data.get().to_owned(),
         token: parse_etag(&row.etag).map_err(Error::protocol)?,
     };
-    let ListedRecord {
-        created_at,
-        updated_at,
-        expires_at,
-        ..
-    } = row;
-    Ok(Listed {
-        record,
-        created_at,
-        updated_at,
-        expires_at,
-    })
+    let ListedRecord { created_at, updated_at, expires_at, .. } = row;
+    Ok(Listed { record, created_at, updated_at, expires_at })
 }

@@ -77,9 +77,8 @@ impl PartitionRows<'_> {
             continuation: self.continuation.as_deref().map(Into::into),
         };
         let body = serde_json::to_vec(&request).map_err(Error::invalid)?;
-        let call = Call::new(Method::POST, "/records/list")
-            .json(body)
-            .at_least(&self.client.at_least);
+        let call =
+            Call::new(Method::POST, "/records/list").json(body).at_least(&self.client.at_least);
         let answer = self.client.transport.read(&call).await?;
         let page: FireList = serde_json::from_slice(&answer.body).map_err(Error::protocol)?;
         self.continuation = page.continuation.map(|token| token.into_owned());

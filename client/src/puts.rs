@@ -33,10 +33,7 @@ pub struct PutOutcome {
 impl Puts {
     /// No records.
     pub fn new() -> Self {
-        Self {
-            body: HEAD.to_vec(),
-            len: 0,
-        }
+        Self { body: HEAD.to_vec(), len: 0 }
     }
 
     /// Adds a record whose value serialises to a JSON object or null.
@@ -58,18 +55,12 @@ impl Puts {
     /// [`Error::Invalid`] unless it is an object or null; nothing is added then.
     pub fn push_raw(&mut self, pk: &str, sk: &str, data: &RawValue) -> Result<(), Error> {
         if !Self::takes(data) {
-            return Err(Error::invalid(
-                "put_many takes objects and null; use put for the others",
-            ));
+            return Err(Error::invalid("put_many takes objects and null; use put for the others"));
         }
         if self.len > 0 {
             self.body.push(b',');
         }
-        let put = FirePut {
-            pk: pk.into(),
-            sk: sk.into(),
-            data,
-        };
+        let put = FirePut { pk: pk.into(), sk: sk.into(), data };
         serde_json::to_writer(&mut self.body, &put).map_err(Error::invalid)?;
         self.len += 1;
         Ok(())
@@ -121,11 +112,7 @@ impl Client {
             let got = outcomes.outcomes.len();
             return Err(Error::unknown(format!("{got} outcomes for {} records", puts.len)));
         }
-        Ok(outcomes
-            .outcomes
-            .into_iter()
-            .map(PutOutcome::from)
-            .collect())
+        Ok(outcomes.outcomes.into_iter().map(PutOutcome::from).collect())
     }
 }
 
@@ -133,17 +120,12 @@ impl From<FireOutcome<'_>> for PutOutcome {
     fn from(outcome: FireOutcome<'_>) -> Self {
         let refused = match outcome.outcome {
             FireOutcomeKind::Applied => None,
-            FireOutcomeKind::Refused => Some(
-                outcome
-                    .reason
-                    .unwrap_or("no reason given".into())
-                    .into_owned(),
-            ),
+            FireOutcomeKind::Refused => {
+                Some(outcome.reason.unwrap_or("no reason given".into()).into_owned())
+            }
         };
-        let token = Token {
-            partition: Partition(outcome.partition),
-            offset: Offset(outcome.offset),
-        };
+        let token =
+            Token { partition: Partition(outcome.partition), offset: Offset(outcome.offset) };
         Self { token, refused }
     }
 }
@@ -157,10 +139,7 @@ mod tests {
     fn only_what_the_route_takes_is_added() {
         let mut puts = Puts::new();
         puts.push("a", "1", &serde_json::json!({"x": 1})).unwrap();
-        assert!(matches!(
-            puts.push("a", "2", &1),
-            Err(Error::Invalid { .. })
-        ));
+        assert!(matches!(puts.push("a", "2", &1), Err(Error::Invalid { .. })));
         puts.push("a", "3", &()).unwrap();
         assert_eq!(puts.len(), 2);
         let mut text = String::from_utf8(puts.body.clone()).unwrap();

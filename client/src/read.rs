@@ -32,10 +32,7 @@ impl Record {
     /// [`Error::Protocol`] when the stored value is not one.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_str(&self.data).map_err(|fault| {
-            Error::protocol(format!(
-                "the value of ({:?}, {:?}): {fault}",
-                self.pk, self.sk
-            ))
+            Error::protocol(format!("the value of ({:?}, {:?}): {fault}", self.pk, self.sk))
         })
     }
 }
@@ -49,24 +46,13 @@ impl Client {
         let call = Call::new(Method::GET, record_path(pk, sk)).at_least(&self.at_least);
         let answer = match self.transport.read(&call).await {
             Ok(answer) => answer,
-            Err(Error::Invalid {
-                status: Some(404), ..
-            }) => return Ok(None),
+            Err(Error::Invalid { status: Some(404), .. }) => return Ok(None),
             Err(fault) => return Err(fault),
         };
-        let tag = answer
-            .headers
-            .get(ETAG)
-            .and_then(|tag| tag.to_str().ok())
-            .unwrap_or_default();
+        let tag = answer.headers.get(ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default();
         let token = parse_etag(tag).map_err(Error::protocol)?;
         let data = text(answer.body)?;
-        Ok(Some(Record {
-            pk: pk.to_owned(),
-            sk: sk.to_owned(),
-            data,
-            token,
-        }))
+        Ok(Some(Record { pk: pk.to_owned(), sk: sk.to_owned(), data, token }))
     }
 
     /// The records of `keys`, in their order, `None` where there is none. At most 10,000 keys, of
@@ -82,31 +68,21 @@ impl Client {
         let request = GetRequest {
             keys: keys
                 .iter()
-                .map(|(pk, sk)| GetKey {
-                    pk: pk.as_ref().into(),
-                    sk: sk.as_ref().into(),
-                })
+                .map(|(pk, sk)| GetKey { pk: pk.as_ref().into(), sk: sk.as_ref().into() })
                 .collect(),
         };
         let body = serde_json::to_vec(&request).map_err(Error::invalid)?;
-        let call = Call::new(Method::POST, "/v1/records:get")
-            .json(body)
-            .at_least(&self.at_least);
+        let call = Call::new(Method::POST, "/v1/records:get").json(body).at_least(&self.at_least);
         let answer = self.transport.read(&call).await?;
         if let Some(indexes) = answer.headers.get(pumice_model::wire::UNAVAILABLE) {
             let indexes = indexes.to_str().unwrap_or("some");
-            return Err(Error::unavailable(format!(
-                "keys {indexes} could not be read"
-            )));
+            return Err(Error::unavailable(format!("keys {indexes} could not be read")));
         }
         let response: GetResponse =
             serde_json::from_slice(&answer.body).map_err(Error::protocol)?;
         if response.records.len() != keys.len() {
             let got = response.records.len();
-            return Err(Error::protocol(format!(
-                "{got} records for {} keys",
-                keys.len()
-            )));
+            return Err(Error::protocol(format!("{got} records for {} keys", keys.len())));
         }
         response.records.into_iter().map(found).collect()
     }
@@ -120,9 +96,7 @@ fn found(got: pumice_model::wire::GotRecord<'_>) -> Result<Option<Record>, Error
         pk: got.pk.into_owned(),
         sk: got.sk.into_owned(),
         // An optional field that holds `null` reads as absent; `found` says that it is a value.
-        data: got
-            .data
-            .map_or_else(|| "null".to_owned(), |data| data.get().to_owned()),
+        data: got.data.map_or_else(|| "null".to_owned(), |data| data.get().to_owned()),
         token: parse_etag(&got.etag.unwrap_or_default()).map_err(Error::protocol)?,
     }))
 }
@@ -134,11 +108,7 @@ pub(crate) fn record_path(pk: &str, sk: &str) -> String {
 
 /// A text as one path segment or query value: only RFC 3986's unreserved characters stay.
 pub(crate) fn encoded(text: &str) -> percent_encoding::PercentEncode<'_> {
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, KEPT)
 }
 
@@ -152,10 +122,7 @@ mod tests {
 
     #[test]
     fn any_key_is_one_segment() {
-        assert_eq!(
-            record_path("a/b", "\0%é?"),
-            "/v1/records/a%2Fb/%00%25%C3%A9%3F"
-        );
+        assert_eq!(record_path("a/b", "\0%é?"), "/v1/records/a%2Fb/%00%25%C3%A9%3F");
         assert_eq!(record_path("a", ""), "/v1/records/a/");
         assert_eq!(record_path("A-z_0.~", "s"), "/v1/records/A-z_0.~/s");
     }

@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use pumice_model::ids::{Offset, Partition, Token};
-use pumice_model::wire::{self, ErrorBody, ErrorDetail, OutcomeKind, WriteBody};
+use pumice_model::ids::Token;
+use pumice_model::wire;
 
 use crate::error::Error;
+use crate::meaning::fault;
 
 /// The largest answer that is read, bytes; a page of rows near their size limit can be larger, and
 /// is to be asked for in smaller pages.
@@ -63,26 +64,15 @@ impl Transport {
         read_retries: u32,
     ) -> Self {
         let pools = (0..connections).map(|_| pool()).collect();
-        Self {
-            origin,
-            pools,
-            turn: AtomicUsize::new(0),
-            timeout,
-            read_retries,
-        }
+        Self { origin, pools, turn: AtomicUsize::new(0), timeout, read_retries }
     }
 
     /// A call without effect: tried again while there is time and tries are left.
     pub(crate) async fn read(&self, call: &Call) -> Result<Answer, Error> {
         let tries = self.read_tries(call);
-        tokio::time::timeout(self.timeout, tries)
-            .await
-            .unwrap_or_else(|_| {
-                Err(Error::unavailable(format!(
-                    "no answer within {:?}",
-                    self.timeout
-                )))
-            })
+        tokio::time::timeout(self.timeout, tries).await.unwrap_or_else(|_| {
+            Err(Error::unavailable(format!("no answer within {:?}", self.timeout)))
+        })
     }
 
     async fn read_tries(&self, call: &Call) -> Result<Answer, Error> {
@@ -94,12 +84,7 @@ impl Transport {
                 Ok(answer) => fault(&answer, false),
                 Err(Failed::Unsent(message) | Failed::Cut(message)) => Error::unavailable(message),
             };
-            let Error::Unavailable {
-                retry_after,
-                reached: None,
-                ..
-            } = &fault
-            else {
+            let Error::Unavailable { retry_after, reached: None, .. } = &fault else {
                 return Err(fault);
             };
             if left == 0 {
@@ -114,11 +99,7 @@ impl Transport {
     /// A call with effect: sent once.
     pub(crate) async fn write(&self, call: &Call) -> Result<Answer, Error> {
         let answer = self.once(call).await?;
-        if answer.status.as_u16() < 400 {
-            Ok(answer)
-        } else {
-            Err(fault(&answer, true))
-        }
+        if answer.status.as_u16() < 400 { Ok(answer) } else { Err(fault(&answer, true)) }
     }
 
     /// The same, with the answer as it came, whatever its status.
@@ -127,10 +108,7 @@ impl Transport {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Failed::Unsent(message))) => Err(Error::unavailable(message)),
             Ok(Err(Failed::Cut(message))) => Err(Error::unknown(message)),
-            Err(_) => Err(Error::unknown(format!(
-                "no answer within {:?}",
-                self.timeout
-            ))),
+            Err(_) => Err(Error::unknown(format!("no answer within {:?}", self.timeout))),
         }
     }
 
@@ -145,11 +123,10 @@ impl Transport {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let pool = &self.pools[turn % self.pools.len()];
         let answer = pool.request(request).await.map_err(|fault| {
-            let message = chain(&fault);
-            if fault.is_connect() {
-                Failed::Unsent(message)
-            } else {
-                Failed::Cut(message)
+            let cause = chain(&fault);
+            match fault.is_connect() {
+                true => Failed::Unsent(format!("cannot reach {}: {cause}", self.origin)),
+                false => Failed::Cut(cause),
             }
         })?;
         let (head, body) = answer.into_parts();
@@ -157,30 +134,19 @@ impl Transport {
             .collect()
             .await
             .map_err(|fault| Failed::Cut(format!("the answer broke off: {}", chain(&*fault))))?;
-        Ok(Answer {
-            status: head.status,
-            headers: head.headers,
-            body: body.to_bytes(),
-        })
+        Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
 }
 
 impl std::fmt::Debug for Transport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Transport")
-            .field("origin", &self.origin)
-            .finish_non_exhaustive()
+        f.debug_struct("Transport").field("origin", &self.origin).finish_non_exhaustive()
     }
 }
 
 impl Call {
     pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            headers: Vec::new(),
-            body: Bytes::new(),
-        }
+        Self { method, path: path.into(), headers: Vec::new(), body: Bytes::new() }
     }
 
     pub(crate) fn json(mut self, body: impl Into<Bytes>) -> Self {
@@ -213,87 +179,6 @@ fn pool() -> Pool<HttpConnector, Full<Bytes>> {
         .http2_initial_connection_window_size(8 << 20)
         .pool_timer(TokioTimer::new())
         .build(connector)
-}
-
-/// What an answer with a status of 400 and above means for the call that got it.
-fn fault(answer: &Answer, write: bool) -> Error {
-    let detail = detail(&answer.body);
-    let message = match &detail {
-        Some(detail) => detail.message.to_string(),
-        None => plain(answer),
-    };
-    let token = detail.as_ref().and_then(token);
-    match answer.status.as_u16() {
-        412 => refused(answer, message, token),
-        429 | 503 => Error::Unavailable {
-            message,
-            retry_after: retry_after(answer),
-            reached: token,
-        },
-        status @ 400..500 => Error::Invalid {
-            message,
-            status: Some(status),
-        },
-        _ if write => Error::Unknown { message, token },
-        _ => Error::unavailable(message),
-    }
-}
-
-fn refused(answer: &Answer, message: String, token: Option<Token>) -> Error {
-    match serde_json::from_slice::<WriteBody>(&answer.body) {
-        Ok(body) if body.outcome == OutcomeKind::Refused => Error::Refused {
-            reason: body
-                .reason
-                .as_deref()
-                .unwrap_or("no reason given")
-                .to_owned(),
-            token: Some(body.token()),
-        },
-        _ => Error::Refused {
-            reason: message,
-            token,
-        },
-    }
-}
-
-fn detail(body: &[u8]) -> Option<ErrorDetail<'_>> {
-    Some(serde_json::from_slice::<ErrorBody>(body).ok()?.error)
-}
-
-fn token(detail: &ErrorDetail<'_>) -> Option<Token> {
-    Some(Token {
-        partition: Partition(detail.partition?),
-        offset: Offset(detail.offset?),
-    })
-}
-
-fn retry_after(answer: &Answer) -> Option<Duration> {
-    let seconds = answer
-        .headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds))
-}
-
-// FireScroll's routes answer in plain text or `{"message"}`; a stranger may answer with a page.
-fn plain(answer: &Answer) -> String {
-    #[derive(serde::Deserialize)]
-    struct Framed {
-        message: String,
-    }
-    if let Ok(framed) = serde_json::from_slice::<Framed>(&answer.body) {
-        return framed.message;
-    }
-    let text = String::from_utf8_lossy(&answer.body);
-    let line: String = text.trim().chars().take(200).collect();
-    if line.is_empty() {
-        answer.status.to_string()
-    } else {
-        line
-    }
 }
 
 // hyper's own message is "client error (Connect)"; the cause is below it.

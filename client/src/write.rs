@@ -73,9 +73,7 @@ struct Write<'c> {
 impl Client {
     /// Writes the record (pk, sk) whole.
     pub fn put<T: Serialize + ?Sized>(&self, pk: &str, sk: &str, data: &T) -> Put<'_> {
-        let data = serde_json::to_vec(data)
-            .map(Bytes::from)
-            .map_err(Error::invalid);
+        let data = serde_json::to_vec(data).map(Bytes::from).map_err(Error::invalid);
         Put(Write::new(self, Method::PUT, pk, sk, data))
     }
 
@@ -159,15 +157,7 @@ impl<'c> Write<'c> {
         data: Result<Bytes, Error>,
     ) -> Self {
         let path = record_path(pk, sk);
-        Self {
-            client,
-            method,
-            path,
-            data,
-            query: Vec::new(),
-            expect: None,
-            id: None,
-        }
+        Self { client, method, path, data, query: Vec::new(), expect: None, id: None }
     }
 
     fn wait(&mut self, wait: Wait) {
@@ -230,20 +220,9 @@ pub(crate) fn written(answer: &Answer) -> Result<Written, Error> {
     let body: WriteBody = serde_json::from_slice(&answer.body)
         .map_err(|fault| Error::unknown(format!("the answer does not read: {fault}")))?;
     if body.outcome == OutcomeKind::Refused {
-        let reason = body
-            .reason
-            .as_deref()
-            .unwrap_or("no reason given")
-            .to_owned();
-        return Err(Error::Refused {
-            reason,
-            token: Some(body.token()),
-        });
+        let reason = body.reason.as_deref().unwrap_or("no reason given").to_owned();
+        return Err(Error::Refused { reason, token: Some(body.token()) });
     }
     let created = answer.status == StatusCode::CREATED;
-    Ok(Written {
-        token: body.token(),
-        outcome: body.outcome,
-        created,
-    })
+    Ok(Written { token: body.token(), outcome: body.outcome, created })
 }

@@ -37,3 +37,10 @@ pub use reader::{Reader, Usage, View};
 pub use scan::{Range, Scan, Span};
 pub use tables::Position;
 pub use writer::Writer;
+
+const _: () = {
+    const fn moves_to_a_thread<T: Send>() {}
+    const fn is_shared_by_threads<T: Send + Sync>() {}
+    moves_to_a_thread::<Writer>();
+    is_shared_by_threads::<Reader>();
+};

@@ -214,3 +214,41 @@ pub(crate) fn split_write(value: &[u8]) -> Option<(Offset, u8)> {
     let [outcome] = *outcome else { return None };
     Some((Offset(u64::from_le_bytes(*offset)), outcome))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expiry_keys_sort_by_time_and_give_the_row_back() {
+        let times = [Millis::MIN, -1, 0, 1, 1_700_000_000_000, Millis::MAX];
+        let row = b"\0\0\0\x01\0\0\0\x02pk and sk";
+        let mut last = vec![];
+        for time in times {
+            let mut key = vec![];
+            expiry_key(row, time, &mut key);
+            assert!(key > last);
+            assert_eq!(split_expiry(&key).unwrap(), (time, row.to_vec()));
+            last = key;
+        }
+        assert_eq!(split_expiry(&last[..15]), None);
+    }
+
+    #[test]
+    fn records_survive_their_bytes() {
+        let (next, hash) = (Offset(7), StateHash(u128::MAX - 5));
+        let position = Position { next, log_time: -3, hash, rows: 9 };
+        let record = Record { generation: Generation(4), position };
+        let bytes = record.encode();
+        assert_eq!(Record::decode(&bytes), Some(record));
+        assert_eq!(Record::decode(&bytes[1..]), None);
+        assert_eq!(Record::decode(&[bytes.as_slice(), &[0]].concat()), None);
+        assert_eq!(split_seen(&seen_value(5, Offset(6))), Some((5, Offset(6))));
+        assert_eq!(split_write(&write_value(Offset(6), 128)), Some((Offset(6), 128)));
+        let prefix = prefix(Partition(1), Generation(2));
+        assert_eq!(prefix, [0, 0, 0, 1, 0, 0, 0, 2]);
+        assert_eq!(id_of(&write_key(prefix, WriteId(8))), Some(8));
+        assert_eq!(age_of(&age_key(prefix, Offset(8))), Some(Offset(8)));
+    }
+}

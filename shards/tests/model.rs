@@ -292,17 +292,15 @@ fn scan(
     };
     let (pk, prefix) = (pks[kind % 3].as_str(), ["", "a", "fill 1", "\u{e9}"][low % 4]);
     let (lower, upper) = (bound(kind, SKS[low]), bound(kind / 3, SKS[high]));
-    let in_pk =
-        |(k, sk): (&str, &str)| k == pk && sk.starts_with(prefix) && inside(sk, lower, upper);
-    let key = |sk| (pk, sk);
-    let in_all = |key_: (&str, &str)| inside(key_, lower.map(key), upper.map(key));
-    let (span, kept): (_, &dyn Fn((&str, &str)) -> bool) = if kind % 2 == 0 {
-        (Span::Pk { pk, prefix, lower, upper }, &in_pk)
+    let (span, mut expected) = if kind % 2 == 0 {
+        let kept =
+            |k: &str, sk: &str| k == pk && sk.starts_with(prefix) && inside(sk, lower, upper);
+        (Span::Pk { pk, prefix, lower, upper }, keys(slice, kept))
     } else {
-        (Span::Partition { lower: lower.map(key), upper: upper.map(key) }, &in_all)
+        let (lower, upper) = (lower.map(|sk| (pk, sk)), upper.map(|sk| (pk, sk)));
+        let kept = |k: &str, sk: &str| inside((k, sk), lower, upper);
+        (Span::Partition { lower, upper }, keys(slice, kept))
     };
-    let mut expected: Vec<_> =
-        slice.rows.keys().filter(|(pk, sk)| kept((pk, sk))).cloned().collect();
     if reverse {
         expected.reverse();
     }
@@ -313,6 +311,10 @@ fn scan(
     });
     prop_assert_eq!(found.unwrap().unwrap(), expected);
     Ok(())
+}
+
+fn keys(slice: &oracle::Slice, kept: impl Fn(&str, &str) -> bool) -> Vec<oracle::Key> {
+    slice.rows.keys().filter(|(pk, sk)| kept(pk, sk)).cloned().collect()
 }
 
 fn inside<T: PartialOrd>(value: T, lower: Bound<T>, upper: Bound<T>) -> bool {

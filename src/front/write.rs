@@ -8,7 +8,7 @@ use http::HeaderMap;
 use pumice_model::condition::DIALECT;
 use pumice_model::entry::Entry;
 use pumice_model::ids::{Offset, Partition, Token, WriteId};
-use pumice_model::limits::{BATCH_MAX, ENTRY_MAX, WRITE_WAIT_MS};
+use pumice_model::limits::{BATCH_MAX, ENTRY_CONDITIONS_MAX, ENTRY_MAX, WRITE_WAIT_MS};
 use pumice_model::mutation::{Malformed, Mutation};
 use pumice_model::outcome::Verdict;
 use pumice_model::wire;
@@ -66,6 +66,12 @@ impl Draft {
             let count = mutations.len();
             return Err(DraftFault::Batch(Problem::limit(format!(
                 "a batch has 1 to {BATCH_MAX} operations, this one has {count}"
+            ))));
+        }
+        let conditions = mutations.iter().filter(|mutation| mutation.condition.is_some()).count();
+        if conditions > ENTRY_CONDITIONS_MAX {
+            return Err(DraftFault::Batch(Problem::limit(format!(
+                "a batch has at most {ENTRY_CONDITIONS_MAX} conditions, this one has {conditions}"
             ))));
         }
         for (index, mutation) in mutations.iter_mut().enumerate() {

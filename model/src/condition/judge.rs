@@ -91,7 +91,10 @@ impl<'a> Judge<'a> {
             Field::Data => match (&self.data, row.data) {
                 (Some(read), _) => read.clone(),
                 (None, None) => Value::Nil,
-                (None, Some(text)) => self.data.insert(document::read(text)?).clone(),
+                (None, Some(text)) => {
+                    self.meter.charge_bytes(text.len())?;
+                    self.data.insert(document::read(text)?).clone()
+                }
             },
         })
     }

@@ -57,17 +57,19 @@ fn demo(args: &DemoArgs) -> Result<ExitCode, Failure> {
         Err(fault) => return Ok(serve::failed(&fault)),
     };
     let url = format!("http://{}", running.http());
-    println!("serving {url} on {cores} core(s), data in {}\n", directory.path().display());
-
-    if let Err(fault) = block_on(show(&url)) {
+    let place = directory.path().display();
+    let shown = print_line(&format!("Serving {url} on {cores} cores, data in {place}\n"))
+        .and_then(|()| block_on(show(&url)));
+    if let Err(fault) = shown {
         running.stop();
         return Err(fault);
     }
     if args.once {
         return Ok(running.stop());
     }
-    println!("Metrics and status: http://{}/metrics, pumice status", running.admin());
-    println!("Serving until Ctrl-C; then {} is removed.", directory.path().display());
+    let admin = running.admin();
+    print_line(&format!("Also: pumice status --admin http://{admin}, http://{admin}/metrics"))?;
+    print_line(&format!("Serving until Ctrl-C; then {place} is removed."))?;
     Ok(running.wait())
 }
 
@@ -94,18 +96,19 @@ fn settings(args: &DemoArgs, directory: &Path) -> Result<Settings, Failure> {
 
 async fn show(url: &str) -> Result<(), Failure> {
     let client = Client::new(url)?;
-    println!("Importing the bundled sample: places of the world from GeoNames, CC BY 4.0.");
+    print_line("Importing the bundled sample: places of the world from GeoNames, CC BY 4.0.")?;
     let summary = load(&client, Source::bytes(SAMPLE), 1).await?;
     if !summary.complete() {
         return Err(Failure::new(summary.fault_lines().join("\n")));
     }
-    println!("{summary}");
+    print_line(&summary.to_string())?;
     let same = read_back(&client).await?;
     if same != summary.applied() {
         let applied = summary.applied();
         return Err(Failure::new(format!("{applied} records applied, {same} read back the same")));
     }
-    println!("{} records read back, byte for byte the same\n", HumanCount(same));
+    let same = HumanCount(same);
+    print_line(&format!("{same} records read back, byte for byte the same\n"))?;
     tour::show(&client, url).await
 }
 

@@ -6,7 +6,7 @@ use http::Request;
 use http::header::CONTENT_TYPE;
 use pumice_client::Client;
 
-use crate::cli::output::Failure;
+use crate::cli::output::{Failure, print_line};
 
 /// Characters of an answer that are shown.
 const SHOWN: usize = 600;
@@ -72,21 +72,15 @@ const STOPS: [Stop; 8] = [
         body: Some(r#"{"Records":[{"pk":"IT","sk":"15/ME/Lipari"}]}"#),
         status: 200,
     },
-    Stop {
-        why: "The namespace",
-        method: "GET",
-        path: "/v1/namespace",
-        body: None,
-        status: 200,
-    },
+    Stop { why: "The namespace", method: "GET", path: "/v1/namespace", body: None, status: 200 },
 ];
 
 /// Shows every stop of the tour; an answer with another status than the one foretold is a failure.
 pub async fn show(client: &Client, url: &str) -> Result<(), Failure> {
     for stop in &STOPS {
-        println!("# {}\n$ {}", stop.why, stop.curl(url));
+        print_line(&format!("# {}\n$ {}", stop.why, stop.curl(url)))?;
         let answer = client.exchange(stop.request()?).await?;
-        println!("{}\n", shown(answer.body()));
+        print_line(&format!("{}\n", shown(answer.body())))?;
         let status = answer.status().as_u16();
         if status != stop.status {
             let Stop { method, path, status: wanted, .. } = stop;
@@ -109,7 +103,8 @@ impl Stop {
     fn curl(&self, url: &str) -> String {
         let address = format!("{url}{}", self.path);
         // Only these mean something to a shell in the addresses above.
-        let quoted = if self.path.contains(['?', '&', '*']) { format!("'{address}'") } else { address };
+        let quoted =
+            if self.path.contains(['?', '&', '*']) { format!("'{address}'") } else { address };
         let sent = |body| format!("-H 'content-type: application/json' -d '{body}'");
         match (self.method, self.body) {
             (_, None) => format!("curl {quoted}"),

@@ -124,6 +124,7 @@ impl Lane {
                 self.stop.store(true, Ordering::Relaxed);
                 return Err(fault);
             }
+            self.progress.waiting(&fault);
             tokio::time::sleep(pause).await;
             waited += pause;
             pause = (pause * 2).min(PAUSE_MAX);

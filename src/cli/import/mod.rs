@@ -2,7 +2,9 @@
 //! reads and parses, the main thread sends; whatever the file's size, neither holds more than a
 //! few batches of it.
 
+mod filling;
 mod lanes;
+mod line;
 mod lines;
 mod progress;
 mod source;
@@ -20,8 +22,8 @@ use tokio::sync::mpsc;
 
 use super::output::{Done, Failure, block_on, print_json, print_line};
 use crate::args::DEFAULT_URL;
+pub use line::Line;
 use progress::Progress;
-pub use lines::Line;
 pub use source::Source;
 pub use tally::Summary;
 use tally::Tally;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use pumice_client::Error;
 
 /// How far an import is.
 pub struct Progress {
@@ -40,6 +41,11 @@ impl Progress {
         let rate = applied as f64 / self.started.elapsed().as_secs_f64().max(1e-6);
         let (applied, rate) = (HumanCount(applied), HumanCount(rate as u64));
         self.bar.set_message(format!("{applied} records, {rate}/s"));
+    }
+
+    /// The server takes nothing at the moment.
+    pub fn waiting(&self, fault: &Error) {
+        self.bar.set_message(format!("waiting: {fault}"));
     }
 
     /// Takes the bar away; what remains is said by the summary.

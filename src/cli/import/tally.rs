@@ -80,12 +80,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn new(
-        tally: Tally,
-        lines: u64,
-        broken: Option<String>,
-        elapsed: Duration,
-    ) -> Self {
+    pub(super) fn new(tally: Tally, lines: u64, broken: Option<String>, elapsed: Duration) -> Self {
         Self { tally, lines, broken, elapsed }
     }
 
