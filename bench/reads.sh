@@ -9,7 +9,7 @@ server_cpu=${SERVER_CPU:-0} client_cpu=${CLIENT_CPU:-1}
 for tool in h2load taskset; do
     command -v "$tool" >/dev/null || { echo "reads.sh: $tool is missing" >&2; exit 1; }
 done
-cargo build --release --quiet --workspace
+[ -n "${NO_BUILD:-}" ] || cargo build --release --quiet --workspace
 target=${CARGO_TARGET_DIR:-target}/release
 work=$(mktemp -d)
 pids=()

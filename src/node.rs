@@ -315,7 +315,7 @@ async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>) {
         draining.set(true);
         start.start();
     }));
-    let handler = Rc::new(move |request| front::handle(context.clone(), request));
+    let handler = Rc::new(move |request| front::handle(&context, request));
     net::serve(listener, handler, Limits::default(), drain, seed.net).await;
 }
 

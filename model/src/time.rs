@@ -25,16 +25,32 @@ pub fn http_date(ms: Millis) -> String {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let civil = Civil::of(ms);
-    format!(
-        "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
-        DAYS[civil.weekday],
-        civil.day,
-        MONTHS[civil.month - 1],
-        civil.year,
-        civil.second_of_day / 3_600,
-        civil.second_of_day / 60 % 60,
-        civil.second_of_day % 60
-    )
+    let mut text = String::with_capacity(29);
+    text.push_str(DAYS[civil.weekday]);
+    text.push_str(", ");
+    two_digits(&mut text, civil.day);
+    text.push(' ');
+    text.push_str(MONTHS[civil.month - 1]);
+    text.push(' ');
+    two_digits(&mut text, civil.year / 100);
+    two_digits(&mut text, civil.year % 100);
+    for (before, number) in [
+        (' ', civil.second_of_day / 3_600),
+        (':', civil.second_of_day / 60 % 60),
+        (':', civil.second_of_day % 60),
+    ] {
+        text.push(before);
+        two_digits(&mut text, number);
+    }
+    text.push_str(" GMT");
+    text
+}
+
+/// A number from 0 to 99, without the machinery of formatting: a date goes with every read.
+fn two_digits(text: &mut String, number: i64) {
+    for digit in [number / 10 % 10, number % 10] {
+        text.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
+    }
 }
 
 struct Civil {

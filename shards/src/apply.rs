@@ -100,6 +100,7 @@ impl Work<'_, '_> {
             if self.seen(producer, sequence)? {
                 return Ok(self.here(offset, Outcome::Duplicate));
             }
+            // Whatever becomes of the entry, a repeat of its write id included.
             self.note(producer, sequence, offset);
         }
         let Some(id) = entry.write_id else {

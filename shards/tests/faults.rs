@@ -8,6 +8,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Barrier;
 
 use pumice_model::entry::{Entry, Logged, Origin};
 use pumice_model::hash::Hash;
@@ -158,7 +159,8 @@ fn a_small_disk_heals() {
     let disk = PathBuf::from(env::var_os(SMALL).unwrap());
     let ballast = disk.join("ballast");
     fs::write(&ballast, vec![1; 1 << 20]).unwrap();
-    let (mut writer, reader) = open_at(&disk.join("shard"), 64 << 20);
+    let options = Options { map_size: 64 << 20, readers: 1_024 };
+    let (mut writer, reader) = open(&disk.join("shard"), &identity(), &options).unwrap();
     for size in [100_000, 30_000, 3_000, 50] {
         let mut row = 0;
         let fault = loop {
@@ -168,9 +170,15 @@ fn a_small_disk_heals() {
             }
         };
         assert!(matches!(fault, Fault::Full(_)), "{fault}");
-        // A new thread takes a reader slot, for which there must be room.
-        std::thread::scope(|scope| scope.spawn(|| prove(&reader)).join().unwrap());
+        prove(&reader);
     }
+    // Each new thread takes a reader slot, for which there must be room on the full disk.
+    let all_have_read = Barrier::new(200);
+    let read = || {
+        assert!(has(&reader, "100000/0"));
+        all_have_read.wait();
+    };
+    std::thread::scope(|scope| (0..200).for_each(|_| drop(scope.spawn(read))));
     fs::remove_file(ballast).unwrap();
     put(&mut writer, "after", 100_000).unwrap();
     assert!(has(&reader, "after") && has(&reader, "100000/0"));

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pumice_model::ids::Partition;
+use pumice_model::time::Millis;
 use pumice_shards::{Fault, Reader, View};
 
 use super::problem::Problem;
@@ -58,14 +59,15 @@ impl Context {
         usize::from(partition.shard(self.readers.len() as u16).0)
     }
 
-    /// Reads `partition`'s shard in one transaction, on this thread.
+    /// Reads `partition`'s shard in one transaction, on this thread; `look` is told the time.
     pub fn read<R>(
         &self,
         partition: Partition,
-        look: impl FnOnce(&View<'_>) -> Result<R, Fault>,
+        look: impl FnOnce(&View<'_>, Millis) -> Result<R, Fault>,
     ) -> Result<R, Problem> {
-        self.stats.reading_since.set(clock::now().unsigned_abs());
-        let result = self.reader(partition).read(look);
+        let now = clock::now();
+        self.stats.reading_since.set(now.unsigned_abs());
+        let result = self.reader(partition).read(|view| look(view, now));
         self.stats.reading_since.set(0);
         Ok(result??)
     }

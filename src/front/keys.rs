@@ -8,12 +8,10 @@ use bytes::Bytes;
 use pumice_model::ids::Partition;
 use pumice_model::limits::{BYTES_PER_TRANSACTION, ROWS_PER_TRANSACTION};
 use pumice_model::row::Row;
-use pumice_model::time::Millis;
 
 use super::body::{Body, Cut};
 use super::context::Context;
 use super::problem::Problem;
-use crate::clock;
 
 /// Keys to read and how far that has come.
 pub struct Keys {
@@ -21,7 +19,6 @@ pub struct Keys {
     keys: Vec<(String, String)>,
     next: usize,
     written: bool,
-    now: Millis,
 }
 
 /// A row that a reader sees.
@@ -46,8 +43,8 @@ pub struct KeyStyle {
 impl Keys {
     /// Keys in request order.
     pub fn new(context: &Rc<Context>, keys: Vec<(String, String)>) -> Self {
-        let (context, now) = (context.clone(), clock::now());
-        Self { context, keys, next: 0, written: false, now }
+        let context = context.clone();
+        Self { context, keys, next: 0, written: false }
     }
 
     /// The answer as a body: whole when it is short, else made page by page.
@@ -86,7 +83,7 @@ impl Keys {
         while self.next < self.keys.len() {
             let partition = context.partition(&self.keys[self.next].0);
             let shard = context.shard(partition);
-            let full = context.read(partition, |view| {
+            let full = context.read(partition, |view, now| {
                 while let Some((pk, sk)) = self.keys.get(self.next) {
                     let many = self.next - first >= ROWS_PER_TRANSACTION;
                     if many || out.len() - begin >= BYTES_PER_TRANSACTION {
@@ -96,7 +93,7 @@ impl Keys {
                     if context.shard(partition) != shard {
                         return Ok(false);
                     }
-                    let row = view.row(partition, pk, sk)?.filter(|row| row.visible(self.now));
+                    let row = view.row(partition, pk, sk)?.filter(|row| row.visible(now));
                     let before = out.len();
                     if self.written {
                         out.push(b',');

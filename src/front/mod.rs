@@ -16,10 +16,13 @@ mod target;
 mod v1;
 mod write;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Instant;
 
-use http::{Method, Request, StatusCode};
+use futures_util::future::{Either, Ready, ready};
+use http::{Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use pumice_model::wire::NamespaceBody;
 
@@ -30,40 +33,60 @@ use target::Target;
 
 use crate::stats::route::Route;
 
-/// Answers one request; every fault is an answer too.
-pub async fn handle(context: Rc<Context>, request: Request<Incoming>) -> Answer {
+/// An answer that is there at once, or one that something is awaited for.
+pub type Answering = Either<Ready<Answer>, Pin<Box<dyn Future<Output = Answer>>>>;
+
+/// Answers one request; every fault is an answer too. A read of one record, which is nearly every
+/// request, awaits nothing: it is answered in place, without a future on the heap.
+pub fn handle(context: &Rc<Context>, request: Request<Incoming>) -> Answering {
     let began = Instant::now();
-    let method = request.method().clone();
-    let uri = request.uri().clone();
-    let (route, answer) = match Target::of(uri.path()) {
-        Ok(target) if target.speaks_firescroll() => {
-            let fire = uri.path().strip_prefix("/v1").is_none();
-            let route = target.route(&method);
-            let answer = if fire {
-                firescroll::serve(&context, request, &target).await
-            } else {
-                Problem::not_found("no such route: see /openapi.json").on_v1()
-            };
-            (route, answer)
-        }
-        Ok(target) => {
-            let route = target.route(&method);
-            (route, v1(&context, request, target).await.unwrap_or_else(|fault| fault.on_v1()))
-        }
-        Err(problem) => (Route::Other, problem.on_v1()),
-    };
-    let took = began.elapsed();
-    context.stats.answered(route, answer.status().as_u16(), took);
-    if context.access_log {
-        tracing::info!(
-            target: "access",
-            "{method} {uri} {} {} us {}",
-            answer.status().as_u16(),
-            took.as_micros(),
-            route.name()
-        );
+    if let Some(answer) = v1::record::at_once(context, &request) {
+        let answer = answer.unwrap_or_else(|fault| fault.on_v1());
+        count(context, Route::Get, began, &answer, request.method(), request.uri());
+        return Either::Left(ready(answer));
     }
-    answer
+    let context = context.clone();
+    Either::Right(Box::pin(async move {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let (route, answer) = routed(&context, request, &uri).await;
+        count(&context, route, began, &answer, &method, &uri);
+        answer
+    }))
+}
+
+async fn routed(
+    context: &Rc<Context>,
+    request: Request<Incoming>,
+    uri: &Uri,
+) -> (Route, Answer) {
+    let target = match Target::of(uri.path()) {
+        Ok(target) => target,
+        Err(problem) => return (Route::Other, problem.on_v1()),
+    };
+    let route = target.route(request.method());
+    let answer = if target.speaks_firescroll() {
+        firescroll::serve(context, request, &target).await
+    } else {
+        v1(context, request, target).await.unwrap_or_else(|fault| fault.on_v1())
+    };
+    (route, answer)
+}
+
+fn count(
+    context: &Context,
+    route: Route,
+    began: Instant,
+    answer: &Answer,
+    method: &Method,
+    uri: &Uri,
+) {
+    let (took, status) = (began.elapsed(), answer.status().as_u16());
+    context.stats.answered(route, status, took);
+    if context.access_log {
+        let micros = took.as_micros();
+        let route = route.name();
+        tracing::info!(target: "access", "{method} {uri} {status} {micros} us {route}");
+    }
 }
 
 async fn v1(
@@ -72,8 +95,8 @@ async fn v1(
     target: Target<'_>,
 ) -> Result<Answer, Problem> {
     match target {
-        Target::Record(pk, sk) => v1::record::serve(context, request, pk, sk).await,
-        Target::List(pk) => v1::list::serve(context, request, pk).await,
+        Target::Record(pk, sk) => v1::record::serve(context, request, &pk, &sk).await,
+        Target::List(pk) => v1::list::serve(context, request, pk.into_owned()).await,
         Target::GetMany => v1::get_many::serve(context, request).await,
         Target::Batch => v1::batch::serve(context, request).await,
         Target::Namespace => about(&request, namespace(context)),

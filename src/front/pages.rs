@@ -18,7 +18,6 @@ use pumice_shards::{Fault, Range, Span};
 use super::body::{Body, Cut};
 use super::context::Context;
 use super::problem::Problem;
-use crate::clock;
 
 /// Which rows a listing walks, in which order.
 pub struct Walk {
@@ -30,7 +29,6 @@ pub struct Walk {
     /// Rows given at most.
     limit: usize,
     given: usize,
-    now: Millis,
     /// Where the last transaction stopped.
     at: Option<(String, String)>,
     /// The key of the last row given.
@@ -93,7 +91,7 @@ impl Walk {
     /// A walk that has not begun; `limit` 0 gives every row.
     pub fn new(context: &Rc<Context>, partition: Partition, scope: Scope, limit: usize) -> Self {
         let limit = if limit == 0 { usize::MAX } else { limit };
-        let (context, now) = (context.clone(), clock::now());
+        let context = context.clone();
         Self {
             context,
             partition,
@@ -102,7 +100,6 @@ impl Walk {
             filter: None,
             limit,
             given: 0,
-            now,
             at: None,
             last: None,
         }
@@ -157,7 +154,7 @@ impl Walk {
         let context = self.context.clone();
         let begin = out.len();
         let (at, scope) = (self.at.take(), std::mem::replace(&mut self.scope, Scope::NONE));
-        let stepped = context.read(self.partition, |view| {
+        let stepped = context.read(self.partition, |view, now| {
             let partition = self.partition;
             let span = scope.span(at.as_ref(), self.reverse);
             let rows = view.scan(&Range { partition, span, reverse: self.reverse })?;
@@ -166,7 +163,7 @@ impl Walk {
                 if looked >= ROWS_PER_TRANSACTION || out.len() - begin >= BYTES_PER_TRANSACTION {
                     return Ok(Ok(Step::Rest));
                 }
-                match self.look(&scope, &key, &row) {
+                match self.look(&scope, &key, &row, now) {
                     Ok(Look::Give) if self.given == self.limit => return Ok(Ok(Step::Limit)),
                     Ok(Look::Give) => {
                         if self.given > 0 {
@@ -193,9 +190,10 @@ impl Walk {
         scope: &Scope,
         key: &RowKey<'_>,
         row: &Row<'_>,
+        now: Millis,
     ) -> Result<Look, condition::JudgeError> {
         let passed_over = matches!(scope, Scope::Pk { except: Some(sk), .. } if sk == key.sk);
-        if passed_over || !row.visible(self.now) {
+        if passed_over || !row.visible(now) {
             return Ok(Look::Pass);
         }
         let Some(filter) = &self.filter else { return Ok(Look::Give) };

@@ -1,5 +1,7 @@
 //! What a request's path and query name. On any core; reads text only, knows no store.
 
+use std::borrow::Cow;
+
 use http::Method;
 use percent_encoding::percent_decode;
 
@@ -16,9 +18,9 @@ pub enum Target<'p> {
     /// `/records/{operation}`.
     Fire(&'p str),
     /// `/v1/records/{pk}/{sk}`.
-    Record(String, String),
+    Record(Cow<'p, str>, Cow<'p, str>),
     /// `/v1/records/{pk}`.
-    List(String),
+    List(Cow<'p, str>),
     /// `/v1/records:get`.
     GetMany,
     /// `/v1/batch`.
@@ -27,8 +29,10 @@ pub enum Target<'p> {
     Namespace,
     /// `/openapi.json`.
     OpenApi,
-    /// Any other.
+    /// Any other under `/v1`.
     Unknown,
+    /// Any other.
+    Foreign,
 }
 
 impl<'p> Target<'p> {
@@ -48,7 +52,8 @@ impl<'p> Target<'p> {
             "/v1/batch" => Self::Batch,
             "/v1/namespace" => Self::Namespace,
             "/openapi.json" => Self::OpenApi,
-            _ => path.strip_prefix("/records/").map_or(Self::Unknown, Self::Fire),
+            _ if path.starts_with("/v1/") || path == "/v1" => Self::Unknown,
+            _ => path.strip_prefix("/records/").map_or(Self::Foreign, Self::Fire),
         })
     }
 
@@ -68,18 +73,18 @@ impl<'p> Target<'p> {
             Self::GetMany => Route::GetMany,
             Self::Batch => Route::Batch,
             Self::Namespace | Self::OpenApi => Route::About,
-            Self::Fire(_) | Self::Unknown => Route::Other,
+            Self::Fire(_) | Self::Unknown | Self::Foreign => Route::Other,
         }
     }
 
-    /// Whether FireScroll's dialect answers here.
+    /// Whether FireScroll's dialect answers here: everywhere but under `/v1`.
     pub fn speaks_firescroll(&self) -> bool {
-        matches!(self, Self::Up | Self::Ready | Self::Fire(_) | Self::Unknown)
+        matches!(self, Self::Up | Self::Ready | Self::Fire(_) | Self::Foreign)
     }
 }
 
 /// Percent-decodes one key of a path.
-fn decode(what: &str, text: &str) -> Result<String, Problem> {
+fn decode<'t>(what: &str, text: &'t str) -> Result<Cow<'t, str>, Problem> {
     let bytes = text.as_bytes();
     let whole = |at: usize| {
         let digits = bytes.get(at + 1..at + 3);
@@ -90,8 +95,7 @@ fn decode(what: &str, text: &str) -> Result<String, Problem> {
         return Err(Problem::syntax(format!("{what} has a malformed percent-encoding")));
     }
     let decoded = percent_decode(bytes).decode_utf8();
-    let decoded = decoded.map_err(|_| Problem::syntax(format!("{what} is not UTF-8")))?;
-    Ok(decoded.into_owned())
+    decoded.map_err(|_| Problem::syntax(format!("{what} is not UTF-8")))
 }
 
 /// The parameters of a query, in order; `+` is a blank, as forms have it.
@@ -100,7 +104,7 @@ pub fn parameters(query: Option<&str>) -> Result<Vec<(&str, String)>, Problem> {
     parts
         .map(|part| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            let value = decode(name, &value.replace('+', " "))?;
+            let value = decode(name, &value.replace('+', " "))?.into_owned();
             Ok((name, value))
         })
         .collect()

@@ -1,10 +1,11 @@
-//! The body of a reply on its way to the peer: passes through what the handler made, and notes in
-//! whose debt its time passes. Lives on its connection's core.
+//! A reply on its way to the peer: passes on what the handler made, and keeps the peer's debt for
+//! every piece of it until the peer has taken that. Lives on its connection's core.
 
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::watch::Peer;
@@ -16,8 +17,13 @@ pub(super) struct Answering(Rc<Peer>);
 pub(super) struct Reply<B> {
     body: B,
     answering: Answering,
-    /// The peer has something to take, as opposed to the handler something to make.
-    is_owed: bool,
+}
+
+/// A piece of a reply. It waits in hyper while the peer's windows or its socket are full, and is
+/// dropped when its last byte is written: the debt is exactly its life.
+pub(super) struct Piece {
+    bytes: Bytes,
+    peer: Rc<Peer>,
 }
 
 impl Answering {
@@ -27,9 +33,8 @@ impl Answering {
     }
 
     /// The reply's head is ready.
-    pub(super) fn with<B: Body>(self, body: B) -> Reply<B> {
-        self.0.owes();
-        Reply { body, answering: self, is_owed: true }
+    pub(super) fn with<B>(self, body: B) -> Reply<B> {
+        Reply { body, answering: self }
     }
 }
 
@@ -39,30 +44,17 @@ impl Drop for Answering {
     }
 }
 
-impl<B> Reply<B> {
-    /// Whoever polls has room: the debt is the peer's again only once there is something.
-    fn keep(&mut self, is_owed: bool) {
-        let peer = &self.answering.0;
-        match (std::mem::replace(&mut self.is_owed, is_owed), is_owed) {
-            (false, true) => peer.owes(),
-            (true, true) => peer.takes(),
-            (true, false) => peer.took(),
-            (false, false) => {}
-        }
-    }
-}
-
-impl<B: Body + Unpin> Body for Reply<B> {
-    type Data = B::Data;
+impl<B: Body<Data = Bytes> + Unpin> Body for Reply<B> {
+    type Data = Piece;
     type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Piece>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        self.keep(matches!(polled, Poll::Ready(Some(_))));
-        polled
+        let peer = &self.answering.0;
+        polled.map_ok(|frame| frame.map_data(|bytes| Piece::new(bytes, peer)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -74,8 +66,30 @@ impl<B: Body + Unpin> Body for Reply<B> {
     }
 }
 
-impl<B> Drop for Reply<B> {
+impl Piece {
+    fn new(bytes: Bytes, peer: &Rc<Peer>) -> Piece {
+        peer.owes();
+        Piece { bytes, peer: Rc::clone(peer) }
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, n: usize) {
+        self.bytes.advance(n);
+        self.peer.takes();
+    }
+}
+
+impl Drop for Piece {
     fn drop(&mut self) {
-        self.keep(false);
+        self.peer.took();
     }
 }

@@ -11,10 +11,7 @@ use pumice_client::{
 const APPLIED: &str = r#"{"outcome":"applied","partition":3,"offset":9}"#;
 
 fn token(partition: u32, offset: u64) -> Token {
-    Token {
-        partition: Partition(partition),
-        offset: Offset(offset),
-    }
+    Token { partition: Partition(partition), offset: Offset(offset) }
 }
 
 #[tokio::test]
@@ -32,11 +29,7 @@ async fn a_put_carries_what_must_hold() {
         .unwrap();
     assert_eq!((written.token, written.created), (token(3, 9), true));
     assert_eq!(written.outcome, OutcomeKind::Applied);
-    let again = client
-        .put("a", "", &[1])
-        .expect(Expect::At(token(3, 9)))
-        .wait(Wait::Log)
-        .await;
+    let again = client.put("a", "", &[1]).expect(Expect::At(token(3, 9))).wait(Wait::Log).await;
     assert!(!again.unwrap().created);
 
     let seen = server.seen();
@@ -51,10 +44,7 @@ async fn a_put_carries_what_must_hold() {
     assert_eq!(seen[0].body, r#"{"n":9007199254740993}"#);
     assert_eq!(seen[0].headers["if-none-match"], "*");
     assert_eq!(seen[0].headers["content-type"], "application/json");
-    assert_eq!(
-        seen[0].headers["pumice-write-id"],
-        "000000000000000000000000000000ff"
-    );
+    assert_eq!(seen[0].headers["pumice-write-id"], "000000000000000000000000000000ff");
     assert_eq!(seen[1].path, "/v1/records/a/?wait=log");
     assert_eq!(seen[1].headers["if-match"], "\"3-9\"");
     assert_eq!(seen[1].body, "[1]");
@@ -64,16 +54,8 @@ async fn a_put_carries_what_must_hold() {
 async fn a_delete_and_a_batch() {
     let server = Server::start(|_, _| json(200, APPLIED)).await;
     let client = Client::new(&server.url).unwrap();
-    client
-        .delete("a", "b")
-        .expect(Expect::Exists)
-        .condition("true")
-        .await
-        .unwrap();
-    client
-        .batch(&Batch::new().put("a", "1", &1).delete("a", "2"))
-        .await
-        .unwrap();
+    client.delete("a", "b").expect(Expect::Exists).condition("true").await.unwrap();
+    client.batch(&Batch::new().put("a", "1", &1).delete("a", "2")).await.unwrap();
     let seen = server.seen();
     assert_eq!(
         (seen[0].method.as_str(), seen[0].path.as_str()),
@@ -91,10 +73,7 @@ async fn a_delete_and_a_batch() {
 #[tokio::test]
 async fn gets_tell_null_from_nothing() {
     let server = Server::start(|seen, _| match seen.method.as_str() {
-        "GET" => json(
-            404,
-            r#"{"error":{"code":"not_found","message":"no record"}}"#,
-        ),
+        "GET" => json(404, r#"{"error":{"code":"not_found","message":"no record"}}"#),
         _ => json(
             200,
             concat!(
@@ -109,10 +88,7 @@ async fn gets_tell_null_from_nothing() {
     let records = client.get_many(&[("a", "1"), ("a", "2")]).await.unwrap();
     assert_eq!(records[0].as_ref().unwrap().data, "null");
     assert_eq!(records[1], None);
-    assert_eq!(
-        server.seen()[1].body,
-        r#"{"keys":[{"pk":"a","sk":"1"},{"pk":"a","sk":"2"}]}"#
-    );
+    assert_eq!(server.seen()[1].body, r#"{"keys":[{"pk":"a","sk":"1"},{"pk":"a","sk":"2"}]}"#);
 }
 
 #[tokio::test]
@@ -131,10 +107,7 @@ async fn a_listing_follows_its_pages() {
             sks.iter().map(row).collect::<Vec<_>>().join(",")
         };
         match before {
-            0 => json(
-                200,
-                &format!(r#"{{"records":[{}],"next":"x_-"}}"#, rows(&["1", "2"])),
-            ),
+            0 => json(200, &format!(r#"{{"records":[{}],"next":"x_-"}}"#, rows(&["1", "2"]))),
             // A page may be empty and not the last, where everything on it had expired.
             1 => json(200, r#"{"records":[],"next":"y"}"#),
             _ => json(200, &format!(r#"{{"records":[{}]}}"#, rows(&["3"]))),
@@ -168,15 +141,8 @@ async fn a_limit_ends_a_listing() {
             r#"{"pk":"a","sk":"1","data":1,"etag":"\"3-9\"","#,
             r#""created_at":"2023-05-07T12:00:00Z","updated_at":"2023-05-07T12:00:00Z"}"#
         );
-        let rows = if seen.path.contains("limit=2") {
-            vec![row; 2]
-        } else {
-            vec![row]
-        };
-        json(
-            200,
-            &format!(r#"{{"records":[{}],"next":"x"}}"#, rows.join(",")),
-        )
+        let rows = if seen.path.contains("limit=2") { vec![row; 2] } else { vec![row] };
+        json(200, &format!(r#"{{"records":[{}],"next":"x"}}"#, rows.join(",")))
     })
     .await;
     let client = Client::new(&server.url).unwrap();
@@ -206,10 +172,7 @@ async fn many_puts_have_an_outcome_each() {
     puts.push("a", "1", &()).unwrap();
     puts.push("a", "2", &serde_json::json!({})).unwrap();
     let outcomes = client.put_many(&puts).await.unwrap();
-    assert_eq!(
-        (outcomes[0].token, &outcomes[0].refused),
-        (token(1, 2), &None)
-    );
+    assert_eq!((outcomes[0].token, &outcomes[0].refused), (token(1, 2), &None));
     assert_eq!(outcomes[1].refused.as_deref(), Some("misplaced"));
     assert_eq!(server.seen()[0].path, "/records/put?wait=applied");
     assert!(client.put_many(&Puts::new()).await.unwrap().is_empty());
@@ -223,11 +186,7 @@ async fn a_partition_is_walked_to_its_end() {
             r#"{"Pk":"a","Sk":"1","Data":{"n": 1},"CreatedAt":"2023-05-07T12:00:00Z","#,
             r#""UpdatedAt":"2023-05-07T12:00:00.1Z"}"#
         );
-        let more = if before == 0 {
-            r#","Continuation":"c""#
-        } else {
-            ""
-        };
+        let more = if before == 0 { r#","Continuation":"c""# } else { "" };
         json(200, &format!(r#"{{"Records":[{row}]{more}}}"#))
     })
     .await;
@@ -242,44 +201,29 @@ async fn a_partition_is_walked_to_its_end() {
     let bodies: Vec<_> = server.seen().into_iter().map(|seen| seen.body).collect();
     assert_eq!(
         bodies,
-        [
-            r#"{"partition":5,"limit":1}"#,
-            r#"{"partition":5,"limit":1,"continuation":"c"}"#
-        ]
+        [r#"{"partition":5,"limit":1}"#, r#"{"partition":5,"limit":1,"continuation":"c"}"#]
     );
 }
 
 #[tokio::test]
 async fn a_namespace_places_keys() {
     let server = Server::start(|_, _| {
-        json(
-            200,
-            r#"{"namespace":"default","partitions":256,"hash":"murmur2"}"#,
-        )
+        json(200, r#"{"namespace":"default","partitions":256,"hash":"murmur2"}"#)
     })
     .await;
     let namespace = Client::new(&server.url).unwrap().namespace().await.unwrap();
-    assert_eq!(
-        (namespace.name.as_str(), namespace.partitions),
-        ("default", 256)
-    );
+    assert_eq!((namespace.name.as_str(), namespace.partitions), ("default", 256));
     assert_eq!(namespace.partition("pk1"), Partition(96));
 }
 
 #[tokio::test]
 async fn an_exchange_is_handed_through() {
     let server = Server::start(|_, _| {
-        Reply::Answer(
-            StatusCode::IM_A_TEAPOT,
-            vec![("x", "y")],
-            "short and stout".into(),
-        )
+        Reply::Answer(StatusCode::IM_A_TEAPOT, vec![("x", "y")], "short and stout".into())
     })
     .await;
     let client = Client::new(&server.url).unwrap();
-    let request = http::Request::get("/pot?a=1")
-        .header("b", "c")
-        .body(Default::default());
+    let request = http::Request::get("/pot?a=1").header("b", "c").body(Default::default());
     let response = client.exchange(request.unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
     assert_eq!(
@@ -287,8 +231,5 @@ async fn an_exchange_is_handed_through() {
         (&"y".parse().unwrap(), &b"short and stout"[..])
     );
     let seen = server.seen();
-    assert_eq!(
-        (seen[0].path.as_str(), &seen[0].headers["b"]),
-        ("/pot?a=1", &"c".parse().unwrap())
-    );
+    assert_eq!((seen[0].path.as_str(), &seen[0].headers["b"]), ("/pot?a=1", &"c".parse().unwrap()));
 }

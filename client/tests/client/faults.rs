@@ -9,10 +9,7 @@ use pumice_client::{Batch, Client, Error, Offset, Partition, Puts, Token};
 const ROW: &str = r#"{"a":1}"#;
 
 fn token(partition: u32, offset: u64) -> Token {
-    Token {
-        partition: Partition(partition),
-        offset: Offset(offset),
-    }
+    Token { partition: Partition(partition), offset: Offset(offset) }
 }
 
 fn unavailable(retry_after: &'static str) -> Reply {
@@ -32,24 +29,15 @@ async fn a_write_that_is_unavailable_is_sent_once() {
     };
     assert_eq!(client.put("a", "b", &1).await, Err(wanted.clone()));
     assert_eq!(client.delete("a", "b").await, Err(wanted.clone()));
-    assert_eq!(
-        client.batch(&Batch::new().delete("a", "b")).await,
-        Err(wanted)
-    );
+    assert_eq!(client.batch(&Batch::new().delete("a", "b")).await, Err(wanted));
     assert_eq!(server.seen().len(), 3);
 }
 
 #[tokio::test]
 async fn a_read_is_tried_again_a_bounded_number_of_times() {
     let server = Server::start(|_, _| unavailable("0")).await;
-    let client = Client::builder(&server.url)
-        .read_retries(2)
-        .build()
-        .unwrap();
-    assert!(matches!(
-        client.get("a", "b").await,
-        Err(Error::Unavailable { .. })
-    ));
+    let client = Client::builder(&server.url).read_retries(2).build().unwrap();
+    assert!(matches!(client.get("a", "b").await, Err(Error::Unavailable { .. })));
     assert_eq!(server.seen().len(), 3);
 }
 
@@ -86,34 +74,19 @@ async fn a_replica_that_is_behind_is_not_asked_again() {
 async fn a_write_that_was_cut_is_unknown_and_not_repeated() {
     let server = Server::start(|_, _| Reply::Cut).await;
     let client = Client::new(&server.url).unwrap();
-    assert!(matches!(
-        client.put("a", "b", &1).await,
-        Err(Error::Unknown { token: None, .. })
-    ));
+    assert!(matches!(client.put("a", "b", &1).await, Err(Error::Unknown { token: None, .. })));
     let mut puts = Puts::new();
     puts.push("a", "b", &()).unwrap();
-    assert!(matches!(
-        client.put_many(&puts).await,
-        Err(Error::Unknown { token: None, .. })
-    ));
+    assert!(matches!(client.put_many(&puts).await, Err(Error::Unknown { token: None, .. })));
     assert_eq!(server.seen().len(), 2);
 }
 
 #[tokio::test]
 async fn a_write_without_an_answer_in_time_is_unknown() {
     let server = Server::start(|_, _| Reply::Silence).await;
-    let client = Client::builder(&server.url)
-        .timeout(Duration::from_millis(300))
-        .build()
-        .unwrap();
-    assert!(matches!(
-        client.put("a", "b", &1).await,
-        Err(Error::Unknown { .. })
-    ));
-    assert!(matches!(
-        client.get("a", "b").await,
-        Err(Error::Unavailable { .. })
-    ));
+    let client = Client::builder(&server.url).timeout(Duration::from_millis(300)).build().unwrap();
+    assert!(matches!(client.put("a", "b", &1).await, Err(Error::Unknown { .. })));
+    assert!(matches!(client.get("a", "b").await, Err(Error::Unavailable { .. })));
 }
 
 #[tokio::test]
@@ -126,33 +99,18 @@ async fn nobody_listening_is_certain() {
         panic!("it is unavailable")
     };
     assert!(message.contains("refused"), "{message}");
-    assert!(matches!(
-        client.get("a", "b").await,
-        Err(Error::Unavailable { .. })
-    ));
+    assert!(matches!(client.get("a", "b").await, Err(Error::Unavailable { .. })));
 }
 
 #[tokio::test]
 async fn gateway_timeouts_keep_their_token() {
     let server = Server::start(|_, before| {
-        let at = if before == 0 {
-            ""
-        } else {
-            r#","partition":3,"offset":9"#
-        };
-        json(
-            504,
-            &format!(r#"{{"error":{{"code":"unknown","message":"no ack"{at}}}}}"#),
-        )
+        let at = if before == 0 { "" } else { r#","partition":3,"offset":9"# };
+        json(504, &format!(r#"{{"error":{{"code":"unknown","message":"no ack"{at}}}}}"#))
     })
     .await;
     let client = Client::new(&server.url).unwrap();
-    let unknown = |token| {
-        Err(Error::Unknown {
-            message: "no ack".into(),
-            token,
-        })
-    };
+    let unknown = |token| Err(Error::Unknown { message: "no ack".into(), token });
     assert_eq!(client.put("a", "b", &1).await, unknown(None));
     assert_eq!(client.put("a", "b", &1).await, unknown(Some(token(3, 9))));
 }
@@ -175,10 +133,7 @@ async fn refusals_are_read_from_either_body() {
     })
     .await;
     let client = Client::new(&server.url).unwrap();
-    let refused = Error::Refused {
-        reason: "condition-false".into(),
-        token: Some(token(3, 9)),
-    };
+    let refused = Error::Refused { reason: "condition-false".into(), token: Some(token(3, 9)) };
     assert_eq!(client.put("a", "b", &1).await, Err(refused.clone()));
     assert_eq!(client.put("a", "b", &1).await, Err(refused));
 }
@@ -186,18 +141,12 @@ async fn refusals_are_read_from_either_body() {
 #[tokio::test]
 async fn a_wrong_request_says_what_is_wrong() {
     let server = Server::start(|seen, _| match seen.path.starts_with("/v1") {
-        true => json(
-            400,
-            r#"{"error":{"code":"limit","message":"pk has 0 bytes"}}"#,
-        ),
+        true => json(400, r#"{"error":{"code":"limit","message":"pk has 0 bytes"}}"#),
         false => json(400, "code=400, message=no"),
     })
     .await;
     let client = Client::new(&server.url).unwrap();
-    let wrong = |message: &str| Error::Invalid {
-        message: message.into(),
-        status: Some(400),
-    };
+    let wrong = |message: &str| Error::Invalid { message: message.into(), status: Some(400) };
     assert_eq!(client.put("", "b", &1).await, Err(wrong("pk has 0 bytes")));
     assert_eq!(client.get("", "b").await, Err(wrong("pk has 0 bytes")));
     let mut rows = client.list_partition(Partition(0));
@@ -209,34 +158,18 @@ async fn a_wrong_request_says_what_is_wrong() {
 async fn a_strange_answer_is_a_protocol_error_or_an_unknown_write() {
     let server = Server::start(|_, _| json(200, "<html>")).await;
     let client = Client::new(&server.url).unwrap();
-    assert!(matches!(
-        client.get("a", "b").await,
-        Err(Error::Protocol { .. })
-    ));
-    assert!(matches!(
-        client.list("a").next().await,
-        Err(Error::Protocol { .. })
-    ));
-    assert!(matches!(
-        client.put("a", "b", &1).await,
-        Err(Error::Unknown { .. })
-    ));
+    assert!(matches!(client.get("a", "b").await, Err(Error::Protocol { .. })));
+    assert!(matches!(client.list("a").next().await, Err(Error::Protocol { .. })));
+    assert!(matches!(client.put("a", "b", &1).await, Err(Error::Unknown { .. })));
 }
 
 #[tokio::test]
 async fn missing_answers_are_not_missing_records() {
     let server = Server::start(|_, _| {
         let body = r#"{"records":[{"pk":"a","sk":"b","found":false}]}"#;
-        Reply::Answer(
-            StatusCode::OK,
-            vec![("pumice-unavailable", "0")],
-            body.into(),
-        )
+        Reply::Answer(StatusCode::OK, vec![("pumice-unavailable", "0")], body.into())
     })
     .await;
     let client = Client::new(&server.url).unwrap();
-    assert!(matches!(
-        client.get_many(&[("a", "b")]).await,
-        Err(Error::Unavailable { .. })
-    ));
+    assert!(matches!(client.get_many(&[("a", "b")]).await, Err(Error::Unavailable { .. })));
 }

@@ -63,11 +63,7 @@ impl Server {
 
 /// A plain JSON answer.
 pub fn json(status: u16, body: &str) -> Reply {
-    Reply::Answer(
-        StatusCode::from_u16(status).unwrap(),
-        Vec::new(),
-        body.to_owned(),
-    )
+    Reply::Answer(StatusCode::from_u16(status).unwrap(), Vec::new(), body.to_owned())
 }
 
 async fn answer(
@@ -97,8 +93,6 @@ async fn answer(
             Ok(response.body(Full::new(Bytes::from(body))).unwrap())
         }
         Reply::Cut => Err(std::io::Error::other("cut")),
-        Reply::Silence => Ok(std::future::pending::<Result<_, Infallible>>()
-            .await
-            .unwrap()),
+        Reply::Silence => Ok(std::future::pending::<Result<_, Infallible>>().await.unwrap()),
     }
 }

@@ -105,7 +105,9 @@ impl Lane {
         }
     }
 
-    /// Offers a write again for as long as the server says that it took nothing.
+    /// Offers a write again for as long as the server says that it took nothing. Where nothing
+    /// was heard of it, or the server keeps saying no, the import stops: what comes next would
+    /// only wait and fail likewise.
     async fn patiently<T, F>(&self, offer: impl Fn() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
@@ -116,14 +118,15 @@ impl Lane {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(stopped());
             }
-            let fault = match offer().await {
-                Err(fault @ Error::Unavailable { .. }) => fault,
+            let done = offer().await;
+            let fault = match done {
+                Err(fault @ Error::Unavailable { .. }) if waited < PATIENCE => fault,
+                Err(Error::Unavailable { .. } | Error::Unknown { .. }) => {
+                    self.stop.store(true, Ordering::Relaxed);
+                    return done;
+                }
                 done => return done,
             };
-            if waited >= PATIENCE {
-                self.stop.store(true, Ordering::Relaxed);
-                return Err(fault);
-            }
             self.progress.waiting(&fault);
             tokio::time::sleep(pause).await;
             waited += pause;

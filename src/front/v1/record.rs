@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::header::{ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use pumice_model::ids::{Offset, Partition, Token};
 use pumice_model::mutation::{Change, Expect, Mutation, check_keys};
@@ -11,45 +11,65 @@ use pumice_model::outcome::{Outcome, Verdict};
 use pumice_model::time::{Millis, http_date};
 use pumice_model::wire::{self, OutcomeKind, WriteBody};
 
-use crate::clock;
 use crate::front::answer::{self, Answer, header_value};
 use crate::front::body::Body;
 use crate::front::context::Context;
 use crate::front::problem::Problem;
 use crate::front::write::{self, Draft, Wait, append};
-use crate::front::{read, receive, target};
+use crate::front::target::{self, Target};
+use crate::front::{read, receive};
 
 const METHODS: &str = "GET, HEAD, PUT, DELETE";
+
+/// The answer to a read of one record that waits for nothing; `None` when the request is not such.
+pub fn at_once(
+    context: &Context,
+    request: &Request<Incoming>,
+) -> Option<Result<Answer, Problem>> {
+    let head = request.method() == Method::HEAD;
+    let simple = (head || request.method() == Method::GET)
+        && request.uri().query().is_none()
+        && !request.headers().contains_key(wire::MIN_OFFSETS);
+    match Target::of(request.uri().path()) {
+        Ok(Target::Record(pk, sk)) if simple => {
+            Some(get(context, request.headers(), head, &pk, &sk))
+        }
+        _ => None,
+    }
+}
 
 /// Answers any method on one record.
 pub async fn serve(
     context: &Context,
     request: Request<Incoming>,
-    pk: String,
-    sk: String,
+    pk: &str,
+    sk: &str,
 ) -> Result<Answer, Problem> {
-    check_keys(&pk, &sk)?;
     match *request.method() {
-        Method::GET | Method::HEAD => get(context, request, &pk, &sk).await,
+        Method::GET | Method::HEAD => {
+            if let Some((name, _)) = target::parameters(request.uri().query())?.first() {
+                let message = format!("a read of one record has no parameter '{name}'");
+                return Err(Problem::syntax(message));
+            }
+            read::caught_up(context, request.headers()).await?;
+            let head = request.method() == Method::HEAD;
+            get(context, request.headers(), head, pk, sk)
+        }
         Method::PUT | Method::DELETE => change(context, request, pk, sk).await,
         _ => Err(Problem::method(METHODS)),
     }
 }
 
-async fn get(
+fn get(
     context: &Context,
-    request: Request<Incoming>,
+    headers: &HeaderMap,
+    head: bool,
     pk: &str,
     sk: &str,
 ) -> Result<Answer, Problem> {
-    if let Some((name, _)) = target::parameters(request.uri().query())?.first() {
-        return Err(Problem::syntax(format!("a read of one record has no parameter '{name}'")));
-    }
-    let headers = request.headers();
-    read::caught_up(context, headers).await?;
+    check_keys(pk, sk)?;
     let partition = context.partition(pk);
-    let now = clock::now();
-    let found = context.read(partition, |view| {
+    let found = context.read(partition, |view, now| {
         let row = view.row(partition, pk, sk)?.filter(|row| row.visible(now));
         Ok(row.map(|row| Found {
             etag: wire::etag(Token { partition, offset: row.written_by() }),
@@ -69,7 +89,7 @@ async fn get(
         None => header(headers, IF_MODIFIED_SINCE)
             .is_some_and(|known| known == http_date(found.updated_at)),
     };
-    Ok(found.answer(unchanged, request.method() == Method::HEAD))
+    Ok(found.answer(unchanged, head))
 }
 
 struct Found {
@@ -98,7 +118,7 @@ impl Found {
     }
 }
 
-fn header(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {
+fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
@@ -118,11 +138,12 @@ struct Asked {
 async fn change(
     context: &Context,
     request: Request<Incoming>,
-    pk: String,
-    sk: String,
+    pk: &str,
+    sk: &str,
 ) -> Result<Answer, Problem> {
+    check_keys(pk, sk)?;
     let put = request.method() == Method::PUT;
-    let asked = Asked::of(&request, context.partition(&pk), put)?;
+    let asked = Asked::of(&request, context.partition(pk), put)?;
     let write_id = write::write_id(request.headers())?;
     let change = if put {
         if !receive::says_json(request.headers()) {
@@ -135,6 +156,7 @@ async fn change(
         Change::Delete
     };
     let Asked { condition, expect, wait, .. } = asked;
+    let (pk, sk) = (pk.to_owned(), sk.to_owned());
     let mutation = Mutation { pk, sk, change, condition, expect };
     let draft = Draft::new(context, vec![mutation])?;
     let verdicts = append(context, vec![draft], write_id).await?;
