@@ -208,12 +208,16 @@ fn bodies_are_taken_within_their_size_and_time() {
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     });
     let mut stream = server.connect();
-    stream.write_all(b"POST /body HTTP/1.1\r\nhost: floor\r\ncontent-length: 9\r\n\r\nfour").unwrap();
+    stream
+        .write_all(b"POST /body HTTP/1.1\r\nhost: floor\r\ncontent-length: 9\r\n\r\nfour")
+        .unwrap();
     let reply = read_to_end(&mut stream);
     assert!(reply.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&reply));
     // Without a declared length, the limit holds as the bytes come.
     let mut stream = server.connect();
-    stream.write_all(b"POST /body HTTP/1.1\r\nhost: floor\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
+    stream
+        .write_all(b"POST /body HTTP/1.1\r\nhost: floor\r\ntransfer-encoding: chunked\r\n\r\n")
+        .unwrap();
     let chunk = [b"10000\r\n".as_slice(), &vec![42; 0x10000], b"\r\n"].concat();
     let mut wrote = 0;
     while wrote < 1024 && stream.write_all(&chunk).is_ok() {

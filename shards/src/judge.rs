@@ -5,7 +5,7 @@
 use pumice_model::condition;
 use pumice_model::entry::Entry;
 use pumice_model::ids::Partition;
-use pumice_model::limits::{BATCH_MAX, ENTRY_MAX};
+use pumice_model::limits::{BATCH_MAX, ENTRY_CONDITIONS_MAX, ENTRY_MAX, ENTRY_STEPS_MAX};
 use pumice_model::mutation::{Checked, Expect, Malformed, Mutation};
 use pumice_model::outcome::Refusal;
 use pumice_model::row::Row;
@@ -21,7 +21,9 @@ pub(crate) fn form<'m>(
     identity: &Identity,
     partition: Partition,
 ) -> Result<Vec<Checked<'m>>, Refusal> {
-    if entry.mutations.len() > BATCH_MAX || entry.encoded_len() > ENTRY_MAX {
+    let conditions = entry.mutations.iter().filter(|mutation| mutation.condition.is_some()).count();
+    let many = entry.mutations.len() > BATCH_MAX || conditions > ENTRY_CONDITIONS_MAX;
+    if many || entry.encoded_len() > ENTRY_MAX {
         return Err(Refusal::Malformed);
     }
     let check = |mutation: &'m Mutation| {
@@ -42,13 +44,14 @@ impl Work<'_, '_> {
         entry: &Entry,
         formed: &[Checked<'_>],
     ) -> Result<Option<Refusal>, Fault> {
+        let mut steps = 0;
         for (mutation, checked) in entry.mutations.iter().zip(formed) {
             if mutation.expect == Expect::Any && checked.condition.is_none() {
                 continue;
             }
             let row = self.stored(&mutation.pk, &mutation.sk, entry.time)?;
             let refusal = expected(mutation.expect, row.as_ref())
-                .or_else(|| judged(checked, mutation, row.as_ref()));
+                .or_else(|| judged(checked, mutation, row.as_ref(), &mut steps));
             if refusal.is_some() {
                 return Ok(refusal);
             }
@@ -77,7 +80,13 @@ fn expected(expect: Expect, row: Option<&Row<'_>>) -> Option<Refusal> {
     }
 }
 
-fn judged(checked: &Checked<'_>, mutation: &Mutation, row: Option<&Row<'_>>) -> Option<Refusal> {
+/// `steps` sums what the entry's conditions took so far; past their limit they count as failed.
+fn judged(
+    checked: &Checked<'_>,
+    mutation: &Mutation,
+    row: Option<&Row<'_>>,
+    steps: &mut usize,
+) -> Option<Refusal> {
     let seen = row.map(|row| condition::Row {
         pk: &mutation.pk,
         sk: &mutation.sk,
@@ -85,7 +94,10 @@ fn judged(checked: &Checked<'_>, mutation: &Mutation, row: Option<&Row<'_>>) -> 
         created_at: row.created_at,
         updated_at: row.updated_at,
     });
-    match checked.condition.as_ref()?.judge(seen.as_ref()) {
+    let (judged, took) = checked.condition.as_ref()?.judge_counted(seen.as_ref());
+    *steps += took;
+    match judged {
+        _ if *steps > ENTRY_STEPS_MAX => Some(Refusal::ConditionError),
         Ok(true) => None,
         Ok(false) => Some(Refusal::ConditionFalse),
         Err(_) => Some(Refusal::ConditionError),

@@ -6,7 +6,7 @@ mod seeds;
 use pumice_model::entry::{Entry, Logged, Origin};
 use pumice_model::hash::Hash;
 use pumice_model::ids::{Offset, Partition, ProducerId, ShardId, WriteId};
-use pumice_model::limits::{BATCH_MAX, REAP_PER_ENTRY, REMEMBER_OFFSETS, VALUE_MAX};
+use pumice_model::limits::{BATCH_MAX, ENTRY_CONDITIONS_MAX, REAP_PER_ENTRY, REMEMBER_OFFSETS, VALUE_MAX};
 use pumice_model::mutation::{Change, Expect, Mutation};
 use pumice_model::outcome::{Outcome, Refusal};
 use pumice_shards::{Identity, Options, Reader, Writer, open};
@@ -213,4 +213,28 @@ fn an_entry_holds_so_much() {
     assert_eq!(s.next(0, sized(VALUE_MAX)), CREATED);
     assert_eq!(s.next(0, sized(VALUE_MAX + 1)), malformed);
     assert_eq!(s.next(0, vec![sized(VALUE_MAX).remove(0); 2]), malformed);
+}
+
+fn when(statement: &str, mutation: Mutation) -> Mutation {
+    Mutation { condition: Some(statement.to_owned()), ..mutation }
+}
+
+#[test]
+fn a_batch_has_a_limit_of_conditions() {
+    let mut s = story();
+    let batch = |conditions| vec![when("data == nil", put("a")); conditions];
+    assert_eq!(s.next(1, batch(ENTRY_CONDITIONS_MAX + 1)), Outcome::Refused(Refusal::Malformed));
+    assert_eq!(s.next(1, batch(ENTRY_CONDITIONS_MAX)), CREATED);
+}
+
+#[test]
+fn a_batch_has_a_limit_of_steps_for_all_its_conditions_together() {
+    let mut s = story();
+    let array = format!("[{}0]", "0,".repeat(1_499));
+    let keep = Mutation::put("pk", "a", array);
+    assert_eq!(s.next(1, vec![keep.clone()]), CREATED);
+    let batch = |count| vec![when("none(data, {# == 1})", keep.clone()); count];
+    assert_eq!(s.next(1, batch(5)), REPLACED);
+    assert_eq!(s.next(1, batch(50)), Outcome::Refused(Refusal::ConditionError));
+    assert_eq!(s.next(1, batch(1)), REPLACED, "the next entry has its own budget");
 }

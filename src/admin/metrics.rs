@@ -133,7 +133,7 @@ fn storage(overview: &Overview, page: &mut Exposition) {
     let help = "Bytes of pages that hold rows and indexes now; the rest of the used is free.";
     gauge("pumice_map_live_bytes", help, |usage| usage.live_bytes);
     gauge("pumice_map_readers", "Reader slots in use.", |usage| u64::from(usage.readers));
-    gauge("pumice_transactions_total", "Commits since the shard was made.", |u| u.transactions);
+    gauge("pumice_map_transactions", "Commits since the shard was made.", |u| u.transactions);
 }
 
 fn partitions(overview: &Overview, page: &mut Exposition) {

@@ -71,7 +71,7 @@ impl Problem {
 
     /// 412 to a read whose `If-Match` names another version.
     pub fn no_match() -> Self {
-        let message = "the record has another entity tag";
+        let message = "there is no record with that entity tag";
         Self::new(StatusCode::PRECONDITION_FAILED, code::REFUSED, message)
     }
 

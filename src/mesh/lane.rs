@@ -154,7 +154,10 @@ mod tests {
     #[test]
     fn gives_back_what_does_not_fit() {
         let (sender, mut receiver) = lane(2);
-        assert_eq!((sender.try_send(1), sender.try_send(2), sender.try_send(3)), (Ok(()), Ok(()), Err(Unsent::Full(3))));
+        assert_eq!(
+            (sender.try_send(1), sender.try_send(2), sender.try_send(3)),
+            (Ok(()), Ok(()), Err(Unsent::Full(3)))
+        );
         assert!(sender.is_full() && sender.len() == 2);
         let mut got = Vec::new();
         assert_eq!(receiver.recv_many(&mut got, 8).now_or_never(), Some(2));

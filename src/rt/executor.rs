@@ -104,7 +104,9 @@ where
             value
         }))
     })?;
-    starting.recv().unwrap_or_else(|_| Err(io::Error::other("the executor panicked at its start")))?;
+    starting
+        .recv()
+        .unwrap_or_else(|_| Err(io::Error::other("the executor panicked at its start")))?;
     Ok(Joining { thread })
 }
 
@@ -161,9 +163,8 @@ mod tests {
 
     #[test]
     fn returns_the_value_of_its_future() {
-        let core = spawn("core-test", Some(0), || async {
-            thread::current().name().map(str::to_owned)
-        });
+        let core =
+            spawn("core-test", Some(0), || async { thread::current().name().map(str::to_owned) });
         assert_eq!(core.unwrap().join().unwrap().unwrap(), "core-test");
     }
 

@@ -37,11 +37,7 @@ struct Timers {
 impl Timers {
     fn new() -> Timers {
         static HOMES: AtomicU32 = AtomicU32::new(0);
-        Timers {
-            home: HOMES.fetch_add(1, Ordering::Relaxed),
-            made: 0,
-            waiting: BTreeMap::new(),
-        }
+        Timers { home: HOMES.fetch_add(1, Ordering::Relaxed), made: 0, waiting: BTreeMap::new() }
     }
 
     fn insert(&mut self, at: Instant, waker: Waker) -> Key {

@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+pub mod keepalive;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -215,7 +217,17 @@ pub fn request(
 pub fn reply(bytes: &[u8]) -> Reply {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
     let end = end.unwrap_or_else(|| panic!("no head: {:?}", String::from_utf8_lossy(bytes)));
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let (status, head) = parse_head(&bytes[..end]);
+    let mut body = bytes[end + 4..].to_vec();
+    if head.contains("transfer-encoding: chunked") {
+        body = unchunk(&body);
+    }
+    Reply { status, head, body }
+}
+
+/// The status and the head, its names in lower case.
+fn parse_head(bytes: &[u8]) -> (u16, String) {
+    let head = String::from_utf8_lossy(bytes).into_owned();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let lower: Vec<String> = head
         .lines()
@@ -224,12 +236,7 @@ pub fn reply(bytes: &[u8]) -> Reply {
             None => line.to_owned(),
         })
         .collect();
-    let head = lower.join("\n");
-    let mut body = bytes[end + 4..].to_vec();
-    if head.contains("transfer-encoding: chunked") {
-        body = unchunk(&body);
-    }
-    Reply { status, head, body }
+    (status, lower.join("\n"))
 }
 
 fn unchunk(mut bytes: &[u8]) -> Vec<u8> {

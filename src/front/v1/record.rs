@@ -77,14 +77,17 @@ fn get(
             data: Bytes::copy_from_slice(row.data.as_bytes()),
         }))
     })?;
-    let found = found.ok_or_else(|| Problem::not_found("no such record"))?;
-    if let Some(wanted) = header(headers, IF_MATCH)
-        && !names(wanted, &found.etag)
-    {
+    let matching = header(headers, IF_MATCH);
+    let Some(found) = found else {
+        let missing = Problem::not_found("no such record");
+        return Err(if matching.is_some() { Problem::no_match() } else { missing });
+    };
+    if matching.is_some_and(|wanted| !names(wanted, &found.etag)) {
         return Err(Problem::no_match());
     }
     let unchanged = match header(headers, IF_NONE_MATCH) {
-        Some(known) => names(known, &found.etag),
+        // Compared weakly, as RFC 9110 section 13.1.2 has it.
+        Some(known) => names(&known.replace("W/", ""), &found.etag),
         // Only our own date, to the letter: it is the one a client can have from us.
         None => header(headers, IF_MODIFIED_SINCE)
             .is_some_and(|known| known == http_date(found.updated_at)),
