@@ -1,8 +1,9 @@
 //! Answers with the headers that each dialect has. On any core; decides no status.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
+use hyper::body::Body as _;
 use serde::Serialize;
 
 use super::body::Body;
@@ -50,9 +51,19 @@ fn typed(status: StatusCode, content_type: HeaderValue, body: Body) -> Answer {
     answer
 }
 
+/// The answer to a HEAD: its head alone, with the length that its body would have. Over HTTP/2
+/// nobody else takes the body away, and a body there is a breach of the protocol.
+pub fn without_body(mut answer: Answer) -> Answer {
+    let body = std::mem::replace(answer.body_mut(), Body::Empty);
+    if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
+        answer.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    answer
+}
+
 /// A header value out of digits, commas and quotes.
-pub fn header_value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+pub fn header_value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Writes `name`, which ends in a colon, and a JSON string.

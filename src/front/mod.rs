@@ -42,15 +42,14 @@ pub fn handle(context: &Rc<Context>, request: Request<Incoming>) -> Answering {
     let began = Instant::now();
     if let Some(answer) = v1::record::at_once(context, &request) {
         let answer = answer.unwrap_or_else(|fault| fault.on_v1());
-        count(context, Route::Get, began, &answer, request.method(), request.uri());
-        return Either::Left(ready(answer));
+        let (method, uri) = (request.method(), request.uri());
+        return Either::Left(ready(finish(context, Route::Get, began, answer, method, uri)));
     }
     let context = context.clone();
     Either::Right(Box::pin(async move {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let (route, answer) = routed(&context, request, &uri).await;
-        count(&context, route, began, &answer, &method, &uri);
-        answer
+        finish(&context, route, began, answer, &method, &uri)
     }))
 }
 
@@ -72,14 +71,15 @@ async fn routed(
     (route, answer)
 }
 
-fn count(
+/// Counts an answer, and takes its body away where HEAD asked for none.
+fn finish(
     context: &Context,
     route: Route,
     began: Instant,
-    answer: &Answer,
+    answer: Answer,
     method: &Method,
     uri: &Uri,
-) {
+) -> Answer {
     let (took, status) = (began.elapsed(), answer.status().as_u16());
     context.stats.answered(route, status, took);
     if context.access_log {
@@ -87,6 +87,7 @@ fn count(
         let route = route.name();
         tracing::info!(target: "access", "{method} {uri} {status} {micros} us {route}");
     }
+    if method == Method::HEAD { answer::without_body(answer) } else { answer }
 }
 
 async fn v1(

@@ -50,6 +50,13 @@ const WAIT: (&str, &str, &str) = ("wait", "query", "log: durable; applied (defau
 const IF_MATCH: (&str, &str, &str) =
     ("if-match", "header", "an ETag or *: the stored record must be this one, or any");
 const ABSENT: (&str, &str, &str) = ("if-none-match", "header", "*: there must be no record");
+const READ: &[(&str, &str, &str)] = &[
+    MIN_OFFSETS,
+    TIMEOUT,
+    ("if-none-match", "header", "ETags known, or *: 304"),
+    ("if-modified-since", "header", "the last-modified known, to the letter: 304"),
+    ("if-match", "header", "ETags wanted, or *: 412 when the record has another"),
+];
 const INVALID: (&str, &str, Option<Schema>) = ("400", "the request does not read", Some(ERROR));
 const REFUSED: (&str, &str, Option<Schema>) = ("412", "judged, and not made", Some(ERROR));
 const AWAY: (&str, &str, Option<Schema>) =
@@ -60,8 +67,8 @@ const OPERATIONS: &[Operation] = &[
     Operation {
         method: "get",
         path: "/v1/records/{pk}/{sk}",
-        summary: "One record's value; HEAD for its headers alone",
-        parameters: &[MIN_OFFSETS, TIMEOUT, ("if-none-match", "header", "ETags known: 304")],
+        summary: "One record's value",
+        parameters: READ,
         request: None,
         answers: &[
             ("200", "the value, byte for byte as stored", Some(any)),
@@ -69,6 +76,18 @@ const OPERATIONS: &[Operation] = &[
             INVALID,
             ("404", "no such record", Some(ERROR)),
             AWAY,
+        ],
+    },
+    Operation {
+        method: "head",
+        path: "/v1/records/{pk}/{sk}",
+        summary: "The headers of one record's value",
+        parameters: READ,
+        request: None,
+        answers: &[
+            ("200", "the record is there", None),
+            ("304", "unchanged", None),
+            ("404", "no such record", None),
         ],
     },
     Operation {
@@ -219,7 +238,24 @@ const OPERATIONS: &[Operation] = &[
             ("400", "the request does not read, as text", None),
         ],
     },
+    probe("get", "/up", "FireScroll: whether the process answers"),
+    probe("head", "/up", "FireScroll: whether the process answers"),
+    probe("get", "/ready", "FireScroll: 200 text ok, or 500 text no partitions"),
+    probe("head", "/ready", "FireScroll: 200 or 500"),
+    Operation {
+        method: "get",
+        path: "/openapi.json",
+        summary: "This document",
+        parameters: &[],
+        request: None,
+        answers: &[("200", "the document", Some(object))],
+    },
 ];
+
+const fn probe(method: &'static str, path: &'static str, summary: &'static str) -> Operation {
+    let answers = &[("200", "text ok", None), ("500", "text no partitions", None)];
+    Operation { method, path, summary, parameters: &[], request: None, answers }
+}
 
 /// The whole document, OpenAPI 3.1.
 pub fn document() -> &'static Value {

@@ -169,7 +169,7 @@ pub fn with_offsets(mut answer: Answer, verdicts: &[Verdict]) -> Answer {
     }
     if !highest.is_empty() && highest.len() <= OFFSETS_NAMED {
         let tokens = highest.into_iter().map(|(partition, offset)| Token { partition, offset });
-        let value = header_value(&wire::format_offsets(tokens));
+        let value = header_value(wire::format_offsets(tokens));
         answer.headers_mut().insert(wire::OFFSETS, value);
     }
     answer

@@ -10,10 +10,12 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use crossbeam_channel::{TryRecvError, TrySendError};
 use futures_util::task::AtomicWaker;
+
+use crate::rt::Line;
 
 /// The sending end. Clones send into the same lane.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct Sender<T> {
 pub struct Receiver<T> {
     queue: crossbeam_channel::Receiver<T>,
     waker: Arc<AtomicWaker>,
+    /// To the core that receives, once one does.
+    line: Option<Line>,
 }
 
 /// What could not be put into a lane.
@@ -54,7 +58,7 @@ pub fn lane<T: Send>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = crossbeam_channel::bounded(capacity.max(1));
     let waker = Arc::new(AtomicWaker::new());
     let wake = Wake(Arc::clone(&waker));
-    (Sender { queue: sender, wake }, Receiver { queue: receiver, waker })
+    (Sender { queue: sender, wake }, Receiver { queue: receiver, waker, line: None })
 }
 
 impl<T> Clone for Sender<T> {
@@ -105,7 +109,7 @@ impl<T: Send> Receiver<T> {
             if let Some(taken) = self.take(into, max) {
                 return Poll::Ready(taken);
             }
-            self.waker.register(cx.waker());
+            self.listen(cx);
             self.take(into, max).map_or(Poll::Pending, Poll::Ready)
         })
         .await
@@ -119,6 +123,15 @@ impl<T: Send> Receiver<T> {
     /// True when nothing waits.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    fn listen(&mut self, cx: &Context<'_>) {
+        // A lane is mostly made on one thread and received from on another.
+        if !self.line.as_ref().is_some_and(Line::is_here) {
+            self.line = Line::here();
+        }
+        let task = cx.waker();
+        self.waker.register(self.line.as_ref().map_or(task, |line| line.to(task)));
     }
 
     /// `None` when the lane is empty but may still fill.

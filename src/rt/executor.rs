@@ -18,8 +18,8 @@ use super::readiness;
 /// the limit of locked memory (8 MiB by default, all executors of a user together).
 const RING_MEMORY: usize = 64 << 10;
 
-/// The longest a busy core goes without entering its rings, which is where it hears of wakes from
-/// other threads.
+/// The longest a busy core goes without entering its rings. It needs them to sleep, and for wakers
+/// that foreign threads use without a [`super::Line`]; sockets, timers and lines do not wait.
 const TURN: Duration = Duration::from_millis(5);
 
 /// How often a core is woken whatever happens. Where `TURN` ends before the first task of a turn

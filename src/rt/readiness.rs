@@ -24,7 +24,10 @@ use glommio::net::TcpStream;
 use glommio::timer::Timer;
 
 use super::executor::yield_now;
-use super::timers;
+use super::{bell, timers};
+
+/// The token of the core's bell, which no socket gets.
+const BELL: u64 = u64::MAX;
 
 /// How long a core sleeps at most while the process has no descriptor left to park with.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(10);
@@ -73,9 +76,11 @@ pub(super) fn open() -> io::Result<()> {
     if epoll < 0 {
         return Err(io::Error::last_os_error());
     }
+    // SAFETY: the call just made this descriptor and nobody else knows it.
+    let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
+    add(&epoll, bell::open()?, libc::EPOLLIN | libc::EPOLLET, BELL)?;
     let poller = Poller {
-        // SAFETY: the call just made this descriptor and nobody else knows it.
-        epoll: unsafe { OwnedFd::from_raw_fd(epoll) },
+        epoll,
         events: RefCell::new(vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS]),
         sources: RefCell::default(),
         free: RefCell::default(),
@@ -98,6 +103,7 @@ pub(super) fn close() {
         source.writer.take();
     }
     timers::clear();
+    bell::clear();
     poller.look_again();
 }
 
@@ -119,7 +125,7 @@ pub(super) async fn drive() {
     let poller = Poller::current();
     let mut armed = None;
     while !poller.closed.get() {
-        let woken = poller.collect() + timers::fire();
+        let woken = poller.collect() + timers::fire() + bell::answer();
         if woken > 0 {
             // Queued behind the tasks just woken: the turn is theirs.
             yield_now().await;
@@ -151,7 +157,7 @@ impl Poller {
         for event in &events[..taken] {
             let (flags, token) = (event.events, event.u64 as usize);
             // A token is reused no sooner than a task has run, and none runs in this loop.
-            let source = self.sources.borrow()[token].clone();
+            let source = self.sources.borrow().get(token).cloned().flatten();
             if let Some(source) = source {
                 source.edge(flags as i32);
             }
@@ -161,6 +167,9 @@ impl Poller {
 
     /// Waits in the ring until there is an edge, a timer is due, or someone says to look again.
     async fn park(&self, armed: &mut Option<TcpStream>) {
+        if !bell::falls_asleep() {
+            return;
+        }
         if armed.is_none() {
             *armed = self.arm().ok();
         }
@@ -189,6 +198,7 @@ impl Poller {
             }
         })
         .await;
+        bell::wakes_up();
         self.parked.take();
         if edge {
             *armed = None;
@@ -228,20 +238,12 @@ impl Source {
 impl Watched {
     /// Watches `fd` until this is dropped. The owner of `fd` must drop it right after this, which
     /// takes it out of the epoll instance, and must never duplicate it.
-    #[expect(unsafe_code, reason = "std has no epoll")]
     pub(super) fn new(fd: RawFd) -> io::Result<Watched> {
         let poller = Poller::current();
         let token = poller.free.borrow().last().copied();
         let token = token.unwrap_or(poller.sources.borrow().len());
         let flags = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
-        let mut event = libc::epoll_event { events: flags as u32, u64: token as u64 };
-        // SAFETY: `event` is valid for the call, which copies it.
-        let added = unsafe {
-            libc::epoll_ctl(poller.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event)
-        };
-        if added != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        add(&poller.epoll, fd, flags, token as u64)?;
         // The first try costs less than waiting to be told: a new connection mostly has bytes.
         let source = Rc::new(Source {
             readable: Cell::new(true),
@@ -287,6 +289,16 @@ impl Drop for Watched {
     fn drop(&mut self) {
         self.poller.sources.borrow_mut()[self.token] = None;
         self.poller.free.borrow_mut().push(self.token);
+    }
+}
+
+#[expect(unsafe_code, reason = "std has no epoll")]
+fn add(epoll: &OwnedFd, fd: RawFd, flags: i32, token: u64) -> io::Result<()> {
+    let mut event = libc::epoll_event { events: flags as u32, u64: token };
+    // SAFETY: `event` is valid for the call, which copies it.
+    match unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -111,10 +111,7 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline;
-        if deadline <= Instant::now() {
-            self.leave();
-            return Poll::Ready(());
-        }
+        // What is in the map is not due, for it is emptied of that every turn: no clock is read.
         if let Some(key) = self.entry.filter(|key| key.at <= deadline) {
             let is_waiting = TIMERS.with_borrow_mut(|timers| {
                 timers.waiting.get_mut(&key).map(|waker| waker.clone_from(cx.waker())).is_some()
@@ -122,6 +119,10 @@ impl Future for Sleep {
             if is_waiting {
                 return Poll::Pending;
             }
+        }
+        if deadline <= Instant::now() {
+            self.leave();
+            return Poll::Ready(());
         }
         self.leave();
         let waker = cx.waker().clone();

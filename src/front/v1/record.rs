@@ -26,14 +26,11 @@ pub fn at_once(
     context: &Context,
     request: &Request<Incoming>,
 ) -> Option<Result<Answer, Problem>> {
-    let head = request.method() == Method::HEAD;
-    let simple = (head || request.method() == Method::GET)
+    let simple = matches!(*request.method(), Method::GET | Method::HEAD)
         && request.uri().query().is_none()
         && !request.headers().contains_key(wire::MIN_OFFSETS);
     match Target::of(request.uri().path()) {
-        Ok(Target::Record(pk, sk)) if simple => {
-            Some(get(context, request.headers(), head, &pk, &sk))
-        }
+        Ok(Target::Record(pk, sk)) if simple => Some(get(context, request.headers(), &pk, &sk)),
         _ => None,
     }
 }
@@ -52,8 +49,7 @@ pub async fn serve(
                 return Err(Problem::syntax(message));
             }
             read::caught_up(context, request.headers()).await?;
-            let head = request.method() == Method::HEAD;
-            get(context, request.headers(), head, pk, sk)
+            get(context, request.headers(), pk, sk)
         }
         Method::PUT | Method::DELETE => change(context, request, pk, sk).await,
         _ => Err(Problem::method(METHODS)),
@@ -63,7 +59,6 @@ pub async fn serve(
 fn get(
     context: &Context,
     headers: &HeaderMap,
-    head: bool,
     pk: &str,
     sk: &str,
 ) -> Result<Answer, Problem> {
@@ -92,7 +87,7 @@ fn get(
         None => header(headers, IF_MODIFIED_SINCE)
             .is_some_and(|known| known == http_date(found.updated_at)),
     };
-    Ok(found.answer(unchanged, head))
+    Ok(found.answer(unchanged))
 }
 
 struct Found {
@@ -102,21 +97,15 @@ struct Found {
 }
 
 impl Found {
-    fn answer(self, unchanged: bool, head: bool) -> Answer {
+    fn answer(self, unchanged: bool) -> Answer {
         let mut answer = if unchanged {
             answer::empty(StatusCode::NOT_MODIFIED)
         } else {
-            let length = self.data.len();
-            let mut answer = answer::raw_json(StatusCode::OK, Body::Whole(self.data));
-            if head {
-                *answer.body_mut() = Body::Empty;
-                answer.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
-            }
-            answer
+            answer::raw_json(StatusCode::OK, Body::Whole(self.data))
         };
         let headers = answer.headers_mut();
-        headers.insert(ETAG, header_value(&self.etag));
-        headers.insert(LAST_MODIFIED, header_value(&http_date(self.updated_at)));
+        headers.insert(ETAG, header_value(self.etag));
+        headers.insert(LAST_MODIFIED, header_value(http_date(self.updated_at)));
         answer
     }
 }
@@ -230,7 +219,7 @@ pub fn answer_to_write(verdicts: &[Verdict], wait: Wait, made: bool) -> Result<A
     let body = WriteBody { outcome, partition, offset, reason: None };
     let mut answer = answer::json(status, &body);
     if outcome == OutcomeKind::Applied {
-        answer.headers_mut().insert(ETAG, header_value(&wire::etag(token)));
+        answer.headers_mut().insert(ETAG, header_value(wire::etag(token)));
     }
     Ok(write::with_offsets(answer, verdicts))
 }
