@@ -30,10 +30,15 @@ pub struct DataDir {
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirFault {
     /// Another process has it.
-    #[error("data directory {0} is in use by another process: stop it, or choose another --data-dir")]
+    #[error(
+        "data directory {0} is in use by another process: stop it, or choose another --data-dir"
+    )]
     Taken(PathBuf),
     /// It was made for other cluster settings.
-    #[error("data directory {path} was made with {name} {has}, not {asked}: it never changes; use {has}, or another --data-dir")]
+    #[error(
+        "data directory {path} was made with {name} {has}, not {asked}: it never changes; \
+         use {has}, or another --data-dir"
+    )]
     Differs {
         /// The directory.
         path: PathBuf,
@@ -102,7 +107,8 @@ impl DataDir {
         };
         let differs = |name, has: String, asked: String| {
             let path = path.to_owned();
-            let fault = DataDirFault::Differs { path, name, has: has.clone(), asked: asked.clone() };
+            let fault =
+                DataDirFault::Differs { path, name, has: has.clone(), asked: asked.clone() };
             if has == asked { Ok(()) } else { Err(fault) }
         };
         differs("namespace", described.namespace.clone(), cluster.namespace.clone())?;
@@ -174,7 +180,8 @@ fn read(path: &Path) -> Result<Option<Described>, DataDirFault> {
         Err(source) => return Err(io_fault(&file, source)),
     };
     let unreadable = |message| DataDirFault::Unreadable { path: file.clone(), message };
-    let described: Described = toml::from_str(&text).map_err(|fault| unreadable(fault.to_string()))?;
+    let described: Described =
+        toml::from_str(&text).map_err(|fault| unreadable(fault.to_string()))?;
     if described.format != FORMAT {
         let format = described.format;
         return Err(unreadable(format!("format {format} is unknown, this version reads {FORMAT}")));

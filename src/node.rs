@@ -156,9 +156,7 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         nets: net_stats,
     };
     let (sender, lane) = lane(home::LANE);
-    let admin_core = rt::spawn("admin", None, move || {
-        serve_admin(overview, admin_sockets, lane)
-    });
+    let admin_core = rt::spawn("admin", None, move || serve_admin(overview, admin_sockets, lane));
     let admin_core = spawned(admin_core, "admin")?;
     phase.serve();
     let admin_home = Home::new(vec![sender]);

@@ -32,24 +32,29 @@ pub struct Api {
 }
 
 impl Api {
+    /// Starts one.
     pub fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let server = Server::start(dir.path(), &[]);
         Self { server, _dir: dir }
     }
 
+    /// One request on a connection of its own.
     pub fn get(&self, target: &str, headers: &[(&str, &str)]) -> Reply {
         request(self.server.http, "GET", target, headers, b"")
     }
 
+    /// One request on a connection of its own.
     pub fn put(&self, target: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         request(self.server.http, "PUT", target, &[&[JSON], headers].concat(), body.as_bytes())
     }
 
+    /// One request on a connection of its own.
     pub fn delete(&self, target: &str, headers: &[(&str, &str)]) -> Reply {
         request(self.server.http, "DELETE", target, headers, b"")
     }
 
+    /// One request on a connection of its own.
     pub fn post(&self, target: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         request(self.server.http, "POST", target, &[&[JSON], headers].concat(), body.as_bytes())
     }

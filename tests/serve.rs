@@ -37,7 +37,8 @@ fn a_data_directory_keeps_what_it_was_made_for() {
     assert!(Server::start(dir.path(), &["--partitions", "8", "--shards", "3"]).stop().success());
     let path = dir.path().to_str().unwrap();
     let with = |flags: &[&str]| {
-        let fixed = ["serve", "--data-dir", path, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let fixed =
+            ["serve", "--data-dir", path, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
         run(&[&fixed[..], flags].concat())
     };
     let eight = ["--partitions", "8"];

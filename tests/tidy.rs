@@ -21,12 +21,7 @@ use tree::{File, Tree, tell};
 /// Fails with every fault at once.
 fn hold(faults: impl IntoIterator<Item = String>) {
     let faults: Vec<String> = faults.into_iter().collect();
-    assert!(
-        faults.is_empty(),
-        "{} faults:\n{}\n",
-        faults.len(),
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "{} faults:\n{}\n", faults.len(), faults.join("\n"));
 }
 
 /// Holds one rule over every Rust file.
@@ -85,10 +80,7 @@ fn foreign_crates_stay_where_they_belong() {
 fn every_limit_is_used() {
     let tree = Tree::read();
     let limits = tree.get("model/src/limits.rs");
-    let users: Vec<_> = tree
-        .rust()
-        .filter(|file| file.path != limits.path)
-        .collect();
+    let users: Vec<_> = tree.rust().filter(|file| file.path != limits.path).collect();
     hold(pages::unused_limits(limits, &users));
 }
 
@@ -96,26 +88,18 @@ fn every_limit_is_used() {
 fn every_setting_stands_in_operations() {
     let tree = Tree::read();
     let table = tree.get("src/settings/table.rs");
-    hold(pages::undocumented_settings(
-        &table.text,
-        &tree.get("docs/OPERATIONS.md").text,
-    ));
+    hold(pages::undocumented_settings(&table.text, &tree.get("docs/OPERATIONS.md").text));
 }
 
 #[test]
 fn every_refusal_has_a_wire_code() {
-    hold(pages::refusals_without_code(
-        &Tree::read().get("model/src/outcome.rs").code,
-    ));
+    hold(pages::refusals_without_code(&Tree::read().get("model/src/outcome.rs").code));
 }
 
 #[test]
 fn formats_follow_the_code_that_they_draw() {
     let tree = Tree::read();
-    hold(pages::stale_drawings(
-        &tree.get("docs/FORMATS.md").text,
-        |path| tree.find(path),
-    ));
+    hold(pages::stale_drawings(&tree.get("docs/FORMATS.md").text, |path| tree.find(path)));
 }
 
 #[test]
@@ -137,21 +121,11 @@ fn code_is_formatted() {
         cargo.current_dir(env!("CARGO_MANIFEST_DIR")).arg("fmt");
         cargo
     };
-    if !cargo()
-        .arg("--version")
-        .output()
-        .is_ok_and(|out| out.status.success())
-    {
+    if !cargo().arg("--version").output().is_ok_and(|out| out.status.success()) {
         tell("skipped: formatting is not checked, because cargo fmt is not installed");
         return;
     }
-    let out = cargo()
-        .args(["--all", "--check", "--", "-l"])
-        .output()
-        .unwrap();
+    let out = cargo().args(["--all", "--check", "--", "-l"]).output().unwrap();
     let files = String::from_utf8_lossy(&out.stdout);
-    assert!(
-        out.status.success(),
-        "run cargo fmt --all; it would change\n{files}"
-    );
+    assert!(out.status.success(), "run cargo fmt --all; it would change\n{files}");
 }

@@ -6,7 +6,9 @@ mod seeds;
 use pumice_model::entry::{Entry, Logged, Origin};
 use pumice_model::hash::Hash;
 use pumice_model::ids::{Offset, Partition, ProducerId, ShardId, WriteId};
-use pumice_model::limits::{BATCH_MAX, ENTRY_CONDITIONS_MAX, REAP_PER_ENTRY, REMEMBER_OFFSETS, VALUE_MAX};
+use pumice_model::limits::{
+    BATCH_MAX, ENTRY_CONDITIONS_MAX, REAP_PER_ENTRY, REMEMBER_OFFSETS, VALUE_MAX,
+};
 use pumice_model::mutation::{Change, Expect, Mutation};
 use pumice_model::outcome::{Outcome, Refusal};
 use pumice_shards::{Identity, Options, Reader, Writer, open};

@@ -63,7 +63,8 @@ fn connections(overview: &Overview, page: &mut Exposition) {
     for (core, net) in overview.nets.iter().enumerate() {
         family.sample(&format!("core=\"{core}\""), net.open.get());
     }
-    let mut family = page.counter("pumice_connections_total", "Connections by what became of them.");
+    let mut family =
+        page.counter("pumice_connections_total", "Connections by what became of them.");
     for (core, net) in overview.nets.iter().enumerate() {
         for (what, count) in net.events() {
             family.sample(&format!("core=\"{core}\",event=\"{what}\""), count);

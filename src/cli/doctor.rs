@@ -66,18 +66,11 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
     let ok = checks.iter().all(|row| row.status != Status::Fail);
     if args.json {
         let report = Report { ok, checks };
-        println!(
-            "{}",
-            serde_json::to_string(&report).expect("a report has only strings")
-        );
+        println!("{}", serde_json::to_string(&report).expect("a report has only strings"));
     } else {
         checks.iter().for_each(print);
     }
-    if ok {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(EXIT_ENVIRONMENT)
-    }
+    if ok { ExitCode::SUCCESS } else { ExitCode::from(EXIT_ENVIRONMENT) }
 }
 
 fn print(row: &Row) {
@@ -113,26 +106,13 @@ fn look(args: &DoctorArgs) -> Vec<Row> {
 }
 
 fn ok(check: &'static str, found: impl Into<String>) -> Row {
-    Row {
-        check,
-        status: Status::Ok,
-        found: found.into(),
-        remedy: None,
-    }
+    Row { check, status: Status::Ok, found: found.into(), remedy: None }
 }
 
 fn warn(check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Row {
-    Row {
-        check,
-        status: Status::Warn,
-        found: found.into(),
-        remedy: Some(remedy.into()),
-    }
+    Row { check, status: Status::Warn, found: found.into(), remedy: Some(remedy.into()) }
 }
 
 fn fail(check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Row {
-    Row {
-        status: Status::Fail,
-        ..warn(check, found, remedy)
-    }
+    Row { status: Status::Fail, ..warn(check, found, remedy) }
 }

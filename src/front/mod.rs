@@ -53,11 +53,7 @@ pub fn handle(context: &Rc<Context>, request: Request<Incoming>) -> Answering {
     }))
 }
 
-async fn routed(
-    context: &Rc<Context>,
-    request: Request<Incoming>,
-    uri: &Uri,
-) -> (Route, Answer) {
+async fn routed(context: &Rc<Context>, request: Request<Incoming>, uri: &Uri) -> (Route, Answer) {
     let target = match Target::of(uri.path()) {
         Ok(target) => target,
         Err(problem) => return (Route::Other, problem.on_v1()),

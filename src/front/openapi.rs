@@ -143,11 +143,7 @@ const OPERATIONS: &[Operation] = &[
             TIMEOUT,
         ],
         request: None,
-        answers: &[
-            ("200", "the page", Some(schema!(wire::ListResponse<'static>))),
-            INVALID,
-            AWAY,
-        ],
+        answers: &[("200", "the page", Some(schema!(wire::ListResponse<'static>))), INVALID, AWAY],
     },
     Operation {
         method: "post",

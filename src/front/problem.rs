@@ -100,7 +100,8 @@ impl Problem {
 
     /// 503: the wanted offset was not reached in time.
     pub fn behind(token: Token, reached: Option<Offset>) -> Self {
-        let message = format!("offset {} of partition {} is not applied yet", token.offset, token.partition);
+        let message =
+            format!("offset {} of partition {} is not applied yet", token.offset, token.partition);
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code::BEHIND, message);
         Self { partition: Some(token.partition), offset: reached, ..problem }
     }
@@ -168,9 +169,7 @@ impl From<Malformed> for Problem {
     fn from(malformed: Malformed) -> Self {
         let message = malformed.to_string();
         match malformed {
-            Malformed::Condition(_) => {
-                Self::new(StatusCode::BAD_REQUEST, code::CONDITION, message)
-            }
+            Malformed::Condition(_) => Self::new(StatusCode::BAD_REQUEST, code::CONDITION, message),
             Malformed::Data(_) => Self::syntax(message),
             Malformed::DataSize(_) => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE, message)

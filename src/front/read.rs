@@ -47,7 +47,6 @@ fn reached(context: &Context, token: Token) -> Result<bool, Problem> {
 fn timeout_ms(headers: &HeaderMap) -> Result<u64, Problem> {
     let Some(value) = headers.get(wire::TIMEOUT_MS) else { return Ok(WAIT_DEFAULT_MS) };
     let ms = value.to_str().ok().and_then(|text| text.parse().ok());
-    ms.filter(|ms| *ms <= WAIT_MAX_MS).ok_or_else(|| {
-        Problem::syntax(format!("{} must be 0 to {WAIT_MAX_MS}", wire::TIMEOUT_MS))
-    })
+    ms.filter(|ms| *ms <= WAIT_MAX_MS)
+        .ok_or_else(|| Problem::syntax(format!("{} must be 0 to {WAIT_MAX_MS}", wire::TIMEOUT_MS)))
 }

@@ -123,7 +123,9 @@ mod tests {
         assert_eq!(Target::of("/v1/records/a%2Fb/c%00%2f/d").unwrap(), record("a/b", "c\0//d"));
         assert_eq!(Target::of("/v1/records/a+b/%2B").unwrap(), record("a+b", "+"));
         assert_eq!(Target::of("/v1/records/a").unwrap(), Target::List("a".into()));
-        for bad in ["/v1/records/a%/b", "/v1/records/a/%4", "/v1/records/%zz/b", "/v1/records/%ff/b"] {
+        for bad in
+            ["/v1/records/a%/b", "/v1/records/a/%4", "/v1/records/%zz/b", "/v1/records/%ff/b"]
+        {
             assert!(Target::of(bad).is_err(), "{bad}");
         }
     }
@@ -132,8 +134,7 @@ mod tests {
     fn queries_are_forms() {
         let got = parameters(Some("prefix=a+b%2B&limit=5&reverse&&if=data%20==%20null")).unwrap();
         let pairs: Vec<_> = got.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let wanted =
-            [("prefix", "a b+"), ("limit", "5"), ("reverse", ""), ("if", "data == null")];
+        let wanted = [("prefix", "a b+"), ("limit", "5"), ("reverse", ""), ("if", "data == null")];
         assert_eq!(pairs, wanted);
         assert!(parameters(Some("a=%")).is_err());
     }

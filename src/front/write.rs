@@ -116,7 +116,9 @@ pub async fn append(
         let entry = Entry { origin: None, time, write_id, dialect: DIALECT, mutations };
         if entry.encoded_len() > ENTRY_MAX {
             let size = entry.encoded_len();
-            return Err(Problem::limit(format!("the entry has {size} bytes, allowed are {ENTRY_MAX}")));
+            return Err(Problem::limit(format!(
+                "the entry has {size} bytes, allowed are {ENTRY_MAX}"
+            )));
         }
         let work = Work { partition, entry, home: waiting.ticket(index) };
         by_shard.entry(context.shard(partition)).or_default().push(work);

@@ -105,8 +105,10 @@ fn apply(
             Some(Unmade::Full)
         }
         Ok(Err(fault @ Fault::Broken(_))) => {
-            tracing::error!("{fault}; the shard takes no more writes, reads of its last good \
-                 state go on; check the disk, then restart or restore the data directory");
+            tracing::error!(
+                "{fault}; the shard takes no more writes, reads of its last good \
+                 state go on; check the disk, then restart or restore the data directory"
+            );
             stats.set_broken(fault.to_string());
             Some(Unmade::Unknown)
         }

@@ -96,9 +96,10 @@ where
         let _ = started.send(Ok(()));
         Some(executor.run(async move {
             spawn_local(readiness::drive());
-            spawn_local(revive());
+            let revival = queue(revive());
             let value = make_future().await;
             readiness::close();
+            drop(revival);
             // What nothing can wake any more was queued by `close`; let it be dropped.
             yield_now().await;
             value
@@ -111,7 +112,7 @@ where
 }
 
 async fn revive() {
-    while !readiness::is_closed() {
+    loop {
         glommio::timer::sleep(REVIVAL).await;
     }
 }
@@ -130,10 +131,12 @@ fn make_executor(cpu: Option<usize>) -> io::Result<LocalExecutor> {
 /// The runtime's own spawn runs the task at once. Under HTTP/2 each reply would then be finished,
 /// and flushed, before the next request is read: deferring tripled throughput.
 pub fn spawn_local(task: impl Future<Output = ()> + 'static) {
+    queue(task).detach();
+}
+
+fn queue(task: impl Future<Output = ()> + 'static) -> glommio::Task<()> {
     // The default queue exists as long as the executor.
-    glommio::spawn_local_into(task, TaskQueueHandle::default())
-        .expect("rt::spawn_local is called on a core")
-        .detach();
+    glommio::spawn_local_into(task, TaskQueueHandle::default()).expect("tasks run on a core")
 }
 
 /// Lets every task that is queued now run once.

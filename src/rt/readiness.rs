@@ -107,11 +107,6 @@ pub(super) fn close() {
     poller.look_again();
 }
 
-/// True after [`close`].
-pub(super) fn is_closed() -> bool {
-    Poller::current().closed.get()
-}
-
 /// Wakes the driving task if it would sleep past `at`.
 pub(super) fn wake_by(at: Instant) {
     let poller = Poller::current();

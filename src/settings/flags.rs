@@ -29,18 +29,11 @@ fn flag(setting: &'static Setting) -> Arg {
     let arg = Arg::new(setting.name)
         .long(setting.name)
         .value_name(setting.shape)
-        .help(format!(
-            "{} [default: {preset}] [env: {}]",
-            setting.help,
-            setting.env_name()
-        ))
+        .help(format!("{} [default: {preset}] [env: {}]", setting.help, setting.env_name()))
         .help_heading(heading);
     if setting.shape == "true|false" {
         // So that `--access-log` alone turns it on and `--access-log=false` overrules a file.
-        return arg
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("true");
+        return arg.num_args(0..=1).require_equals(true).default_missing_value("true");
     }
     arg.allow_hyphen_values(true)
 }

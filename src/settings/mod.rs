@@ -113,14 +113,11 @@ impl Surroundings {
 /// The affinity mask of this process, in ascending order.
 pub fn allowed_cpus() -> Vec<usize> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let list = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    list.and_then(|list| values::cpu_list(list.trim()).ok())
-        .unwrap_or_else(|| {
-            let count = std::thread::available_parallelism().map_or(1, usize::from);
-            (0..count).collect()
-        })
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.and_then(|list| values::cpu_list(list.trim()).ok()).unwrap_or_else(|| {
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        (0..count).collect()
+    })
 }
 
 /// Reads every source, checks every value and every pair that must agree, and opens nothing.
@@ -148,18 +145,12 @@ pub fn resolve(matches: &ArgMatches, around: &Surroundings) -> Result<Resolved, 
     if let (Some(http), Some(admin)) = (http, admin)
         && cannot_both_listen(http, admin)
     {
-        said.fault(
-            "admin",
-            format!("{admin} collides with --http {http}; give it another port"),
-        );
+        said.fault("admin", format!("{admin} collides with --http {http}; give it another port"));
     }
 
     let settings = (|| {
-        let cluster = ClusterSettings {
-            namespace: namespace?,
-            partitions: partitions?,
-            hash: hash?,
-        };
+        let cluster =
+            ClusterSettings { namespace: namespace?, partitions: partitions?, hash: hash? };
         let process = ProcessSettings {
             data_dir: data_dir?,
             http: http?,
@@ -184,34 +175,21 @@ fn serving_cpus(said: &mut Gathered, allowed: &[usize]) -> Vec<usize> {
     let pinned = said.parse("pin", values::cpu_list);
     let mask = values::show_cpus(allowed);
     if let Some(pinned) = pinned {
-        let foreign: Vec<_> = pinned
-            .iter()
-            .copied()
-            .filter(|cpu| !allowed.contains(cpu))
-            .collect();
+        let foreign: Vec<_> = pinned.iter().copied().filter(|cpu| !allowed.contains(cpu)).collect();
         if !foreign.is_empty() {
             let foreign = values::show_cpus(&foreign);
-            said.fault(
-                "pin",
-                format!("CPU {foreign} is not to be had; allowed here: {mask}"),
-            );
+            said.fault("pin", format!("CPU {foreign} is not to be had; allowed here: {mask}"));
         }
         if let Some(count) = count.filter(|&count| count != pinned.len()) {
             let names = pinned.len();
-            said.fault(
-                "pin",
-                format!("names {names} CPUs but cores is {count}; leave one out"),
-            );
+            said.fault("pin", format!("names {names} CPUs but cores is {count}; leave one out"));
         }
         return pinned;
     }
     let count = count.unwrap_or(allowed.len());
     if count > allowed.len() {
         let most = allowed.len();
-        said.fault(
-            "cores",
-            format!("{count} is more than the {most} CPUs allowed here ({mask})"),
-        );
+        said.fault("cores", format!("{count} is more than the {most} CPUs allowed here ({mask})"));
     }
     allowed.iter().copied().take(count).collect()
 }
@@ -223,10 +201,7 @@ fn map_size(said: &mut Gathered, shards: Option<u16>, cores: usize) -> u64 {
     if let Some(size) = said.parse("map-size", values::map_size) {
         if size > most {
             let most = values::show_bytes(1 << most.ilog2());
-            said.fault(
-                "map-size",
-                format!("too large for {shards} shards; {most} would do"),
-            );
+            said.fault("map-size", format!("too large for {shards} shards; {most} would do"));
         }
         return size;
     }

@@ -31,12 +31,8 @@ mod tests {
 
     #[test]
     fn edits_are_counted() {
-        for (a, b, count) in [
-            ("", "", 0),
-            ("", "abc", 3),
-            ("kitten", "sitting", 3),
-            ("ab", "b", 1),
-        ] {
+        for (a, b, count) in [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("ab", "b", 1)]
+        {
             assert_eq!(edits(a.as_bytes(), b.as_bytes()), count);
             assert_eq!(edits(b.as_bytes(), a.as_bytes()), count);
         }

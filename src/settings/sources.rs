@@ -52,12 +52,9 @@ impl Gathered {
     pub fn new(matches: &ArgMatches, around: &Surroundings) -> Gathered {
         let mut faults = Vec::new();
         let env = |name: &str| around.env.get(name).filter(|value| !value.is_empty());
-        let config = matches
-            .get_one::<String>("config")
-            .or_else(|| env("PUMICE_CONFIG"));
-        let mut file = config
-            .map(|path| read_config(path, around, &mut faults))
-            .unwrap_or_default();
+        let config = matches.get_one::<String>("config").or_else(|| env("PUMICE_CONFIG"));
+        let mut file =
+            config.map(|path| read_config(path, around, &mut faults)).unwrap_or_default();
 
         let mut given = BTreeMap::new();
         for setting in TABLE {
@@ -117,10 +114,7 @@ fn read_config(
     let text = match (around.read_file)(Path::new(path)) {
         Ok(text) => text,
         Err(error) => {
-            fault(
-                "--config".to_owned(),
-                format!("cannot read {path}: {error}"),
-            );
+            fault("--config".to_owned(), format!("cannot read {path}: {error}"));
             return BTreeMap::new();
         }
     };
@@ -129,10 +123,7 @@ fn read_config(
         Err(error) => {
             let start = error.span().map_or(0, |span| span.start);
             let line = 1 + text[..start].bytes().filter(|&b| b == b'\n').count();
-            fault(
-                format!("{path} line {line}"),
-                error.message().replace('\n', " "),
-            );
+            fault(format!("{path} line {line}"), error.message().replace('\n', " "));
             return BTreeMap::new();
         }
     };
@@ -144,10 +135,7 @@ fn read_config(
                 Some(name) => format!("did you mean {name}?"),
                 None => "pumice serve --help lists them".to_owned(),
             };
-            fault(
-                format!("{key} in {path}"),
-                format!("there is no such setting; {advice}"),
-            );
+            fault(format!("{key} in {path}"), format!("there is no such setting; {advice}"));
             continue;
         }
         let text = match value {

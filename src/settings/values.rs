@@ -20,9 +20,7 @@ const MAP_SIZE_STEP: u64 = 64 << 10;
 
 pub fn namespace(text: &str) -> Result<String, String> {
     let length_fits = (1..=NAMESPACE_BYTES_MAX).contains(&text.len());
-    let all_allowed = text
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let all_allowed = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     // As in a Kafka topic: these two would be another directory.
     let is_a_path = text == "." || text == "..";
     if length_fits && all_allowed && !is_a_path {
@@ -52,8 +50,7 @@ fn whole_number(text: &str, least: u64, most: u64) -> Result<u64, String> {
 }
 
 pub fn hash(text: &str) -> Result<Hash, String> {
-    text.parse()
-        .map_err(|_| format!("{text:?} is not a hash; give murmur2 or xxh64"))
+    text.parse().map_err(|_| format!("{text:?} is not a hash; give murmur2 or xxh64"))
 }
 
 pub fn directory(text: &str) -> Result<PathBuf, String> {
@@ -81,9 +78,7 @@ pub fn cpu_list(text: &str) -> Result<Vec<usize>, String> {
             return Err(fault(&format!("{part:?} is neither a number nor a range")));
         };
         if first > last || last > CPU_MAX {
-            return Err(fault(&format!(
-                "{part:?} must go upwards and end at {CPU_MAX} or below"
-            )));
+            return Err(fault(&format!("{part:?} must go upwards and end at {CPU_MAX} or below")));
         }
         for cpu in first..=last {
             if !seen.insert(cpu) {
@@ -98,9 +93,7 @@ pub fn cpu_list(text: &str) -> Result<Vec<usize>, String> {
 pub fn map_size(text: &str) -> Result<u64, String> {
     let size = bytes(text)?;
     if size < MAP_SIZE_MIN || size % MAP_SIZE_STEP != 0 {
-        return Err(format!(
-            "{text:?} must be at least 16MiB and a multiple of 64KiB"
-        ));
+        return Err(format!("{text:?} must be at least 16MiB and a multiple of 64KiB"));
     }
     Ok(size)
 }
@@ -115,15 +108,10 @@ fn bytes(text: &str) -> Result<u64, String> {
         "GiB" => 30,
         "TiB" => 40,
         _ => {
-            return Err(format!(
-                "{text:?} is not a size; give bytes, or as 256MiB or 1TiB"
-            ));
+            return Err(format!("{text:?} is not a size; give bytes, or as 256MiB or 1TiB"));
         }
     };
-    let size = number
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(1 << shift));
+    let size = number.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
     size.ok_or_else(|| format!("{text:?} is not a size that fits 64 bits"))
 }
 
@@ -146,17 +134,13 @@ pub fn show_cpus(cpus: &[usize]) -> String {
 pub fn log_level(text: &str) -> Result<LevelFilter, String> {
     // LevelFilter's own parser also takes numbers and the empty text.
     if !["off", "error", "warn", "info", "debug", "trace"].contains(&text) {
-        return Err(format!(
-            "{text:?} is not one of off, error, warn, info, debug, trace"
-        ));
+        return Err(format!("{text:?} is not one of off, error, warn, info, debug, trace"));
     }
-    text.parse()
-        .map_err(|_| format!("{text:?} is not a log level"))
+    text.parse().map_err(|_| format!("{text:?} is not a log level"))
 }
 
 pub fn boolean(text: &str) -> Result<bool, String> {
-    text.parse()
-        .map_err(|_| format!("{text:?} is neither true nor false"))
+    text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
 }
 
 #[cfg(test)]
@@ -170,43 +154,18 @@ mod tests {
         assert_eq!(cpu_list("0,2-3").unwrap(), [0, 2, 3]);
         assert_eq!(cpu_list("7").unwrap(), [7]);
         assert_eq!(cpu_list("5-5,1").unwrap(), [5, 1]);
-        for bad in [
-            "",
-            ",",
-            "1,",
-            "3-2",
-            "1,1",
-            "0-2,2",
-            "-1",
-            "1-",
-            "a",
-            "0-4000000000",
-            "1 ,2",
-        ] {
+        for bad in ["", ",", "1,", "3-2", "1,1", "0-2,2", "-1", "1-", "a", "0-4000000000", "1 ,2"] {
             assert!(cpu_list(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn sizes_take_binary_units_and_come_back() {
-        for (text, size) in [
-            ("16777216", 16 << 20),
-            ("256MiB", 256 << 20),
-            ("1 TiB", 1 << 40),
-        ] {
+        for (text, size) in [("16777216", 16 << 20), ("256MiB", 256 << 20), ("1 TiB", 1 << 40)] {
             assert_eq!(map_size(text).unwrap(), size);
             assert_eq!(map_size(&show_bytes(size)).unwrap(), size);
         }
-        for bad in [
-            "",
-            "MiB",
-            "1",
-            "16777217",
-            "1MB",
-            "-1GiB",
-            "1.5GiB",
-            "99999999999TiB",
-        ] {
+        for bad in ["", "MiB", "1", "16777217", "1MB", "-1GiB", "1.5GiB", "99999999999TiB"] {
             assert!(map_size(bad).is_err(), "{bad:?}");
         }
     }

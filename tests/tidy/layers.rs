@@ -6,11 +6,11 @@ use crate::tree::File;
 
 /// Modules of `src/` by layer. An import goes to a lower layer; the top one is a single unit.
 const LAYERS: [&[&str]; 5] = [
-    &["rt", "clock", "stats", "settings"],
-    &["mesh", "net", "objects", "peer"],
+    &["rt", "clock", "signals", "stats", "settings"],
+    &["mesh", "net", "datadir", "objects", "peer"],
     &["log", "snapshot", "blob"],
     &["owner", "front", "cluster", "admin"],
-    &["node", "main", "args", "cli"],
+    &["node", "lib", "main", "args", "cli"],
 ];
 
 /// Which of our crates the code under a folder may name.
@@ -18,10 +18,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("model/", &["pumice_model"]),
     ("shards/", &["pumice_model", "pumice_shards"]),
     ("client/", &["pumice_model", "pumice_client"]),
-    (
-        "loadgen/",
-        &["pumice_model", "pumice_client", "pumice_loadgen"],
-    ),
+    ("loadgen/", &["pumice_model", "pumice_client", "pumice_loadgen"]),
     ("src/", &["pumice_model", "pumice_shards", "pumice_client"]),
 ];
 
@@ -30,20 +27,14 @@ const FENCES: &[(&str, &[(&str, &str)])] = &[
     ("glommio", &[("src/rt/", "the runtime stays replaceable")]),
     (
         "heed",
-        &[(
-            "shards/",
-            "whoever opens a transaction must also keep the rules of the state machine",
-        )],
+        &[("shards/", "whoever opens a transaction must also keep the rules of the state machine")],
     ),
     (
         "tokio",
         &[
             ("client/", "the library runs in its user's runtime"),
             ("loadgen/", "drives the client library"),
-            (
-                "bench/",
-                "the reference server and the runner are not on the serving path",
-            ),
+            ("bench/", "the reference server and the runner are not on the serving path"),
             ("tests/", "drives the client library"),
             ("src/cli/", "the network commands drive the client library"),
         ],
@@ -60,27 +51,17 @@ pub fn downward(file: &File) -> Vec<String> {
     };
     let module = inner.split(['/', '.']).next().unwrap_or(inner);
     let Some(layer) = layer_of(module) else {
-        return vec![format!(
-            "{}: module {module} has no layer; add it to the table",
-            file.path
-        )];
+        return vec![format!("{}: module {module} has no layer; add it to the table", file.path)];
     };
     let mut faults = Vec::new();
-    for (at, name) in names_after(&file.code, "crate")
-        .into_iter()
-        .chain(supers(file))
-    {
+    for (at, name) in names_after(&file.code, "crate").into_iter().chain(supers(file)) {
         let fault = match layer_of(name) {
             _ if name == module => continue,
             Some(other) if other < layer || layer == LAYERS.len() - 1 => continue,
             Some(other) if other == layer => {
                 format!("sideways to {name}, both of layer {}", layer + 1)
             }
-            Some(other) => format!(
-                "upward to {name}, from layer {} to {}",
-                layer + 1,
-                other + 1
-            ),
+            Some(other) => format!("upward to {name}, from layer {} to {}", layer + 1, other + 1),
             None if layer == LAYERS.len() - 1 => continue,
             None => format!("to {name}, which is no module of the table"),
         };
@@ -114,9 +95,7 @@ fn supers(file: &File) -> Vec<(usize, &str)> {
 }
 
 pub fn crates(file: &File) -> Vec<String> {
-    let Some((place, allowed)) = CRATES
-        .iter()
-        .find(|(place, _)| file.path.starts_with(place))
+    let Some((place, allowed)) = CRATES.iter().find(|(place, _)| file.path.starts_with(place))
     else {
         return Vec::new();
     };
@@ -126,11 +105,7 @@ pub fn crates(file: &File) -> Vec<String> {
     });
     let foreign = ours.filter(|(_, word)| !allowed.contains(word));
     let fault = |(at, word): (usize, &str)| {
-        format!(
-            "{}:{}: {place} may not import {word}",
-            file.path,
-            line_of(&file.code, at)
-        )
+        format!("{}:{}: {place} may not import {word}", file.path, line_of(&file.code, at))
     };
     foreign.map(fault).collect()
 }
@@ -145,10 +120,7 @@ pub fn fenced(file: &File) -> Vec<String> {
             let line = line_of(&file.code, at);
             let places: Vec<_> = places.iter().map(|(place, _)| *place).collect();
             let places = places.join(", ");
-            faults.push(format!(
-                "{}:{line}: {name} may stand only in {places}",
-                file.path
-            ));
+            faults.push(format!("{}:{line}: {name} may stand only in {places}", file.path));
         }
     }
     faults
@@ -158,61 +130,21 @@ pub fn fenced(file: &File) -> Vec<String> {
 fn each_rule_of_layers_can_fail() {
     type Sample = (fn(&File) -> Vec<String>, &'static str, &'static str, usize);
     let samples: [Sample; 18] = [
-        (
-            downward,
-            "src/log/kafka.rs",
-            "use crate::{rt::Timer, mesh, log::Entry};",
-            0,
-        ),
-        (
-            downward,
-            "src/log/kafka.rs",
-            "use crate::{rt, owner::Loop};",
-            1,
-        ),
-        (
-            downward,
-            "src/rt/mod.rs",
-            "fn f() { crate::clock::now() }",
-            1,
-        ),
+        (downward, "src/log/kafka.rs", "use crate::{rt::Timer, mesh, log::Entry};", 0),
+        (downward, "src/log/kafka.rs", "use crate::{rt, owner::Loop};", 1),
+        (downward, "src/rt/mod.rs", "fn f() { crate::clock::now() }", 1),
         (downward, "src/mesh/mod.rs", "use super::net;", 1),
         (downward, "src/mesh/mod.rs", "mod t { use super::lane; }", 0),
         (downward, "src/mesh/lane.rs", "use super::net;", 0),
-        (
-            downward,
-            "src/mesh/lane.rs",
-            "use super::super::{lane, net};",
-            2,
-        ),
-        (
-            downward,
-            "src/mesh/lane.rs",
-            "mod t { use super::super::lane; }",
-            0,
-        ),
-        (
-            downward,
-            "src/mesh/mod.rs",
-            "pub(super) fn f() { drop(g) }",
-            0,
-        ),
+        (downward, "src/mesh/lane.rs", "use super::super::{lane, net};", 2),
+        (downward, "src/mesh/lane.rs", "mod t { use super::super::lane; }", 0),
+        (downward, "src/mesh/mod.rs", "pub(super) fn f() { drop(g) }", 0),
         (downward, "src/node.rs", "use crate::{cli, front, args};", 0),
         (downward, "src/front/mod.rs", "use crate::node;", 1),
         (downward, "src/odd.rs", "", 1),
         (crates, "model/src/a.rs", "use pumice_shards::Reader;", 1),
-        (
-            crates,
-            "shards/src/a.rs",
-            "use pumice_model::key; use pumice_client::C;",
-            1,
-        ),
-        (
-            crates,
-            "src/a.rs",
-            "use pumice_model::key; // pumice_bench",
-            0,
-        ),
+        (crates, "shards/src/a.rs", "use pumice_model::key; use pumice_client::C;", 1),
+        (crates, "src/a.rs", "use pumice_model::key; // pumice_bench", 0),
         (fenced, "src/net/a.rs", "use glommio::Task; // tokio", 1),
         (fenced, "src/owner/a.rs", "heed::Env; tokio::spawn(f)", 2),
         (fenced, "src/rt/a.rs", "use glommio::Task;", 0),

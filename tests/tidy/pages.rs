@@ -18,29 +18,17 @@ const DURABLE: &[&str] = &[
 ];
 
 pub fn unused_limits(limits: &File, users: &[&File]) -> Vec<String> {
-    let used: BTreeSet<_> = users
-        .iter()
-        .flat_map(|file| words(&file.code))
-        .map(|(_, word)| word)
-        .collect();
+    let used: BTreeSet<_> =
+        users.iter().flat_map(|file| words(&file.code)).map(|(_, word)| word).collect();
     let lines = limits.code.lines();
     let names = lines.filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
     let unused = names.filter(|name| !used.contains(name));
-    unused
-        .map(|name| format!("{}: {name} limits nothing", limits.path))
-        .collect()
+    unused.map(|name| format!("{}: {name} limits nothing", limits.path)).collect()
 }
 
 pub fn undocumented_settings(table: &str, page: &str) -> Vec<String> {
-    let name = |line: &str| {
-        Some(
-            line.trim()
-                .strip_prefix("name: \"")?
-                .split('"')
-                .next()?
-                .to_owned(),
-        )
-    };
+    let name =
+        |line: &str| Some(line.trim().strip_prefix("name: \"")?.split('"').next()?.to_owned());
     let names: Vec<String> = table.lines().filter_map(name).collect();
     if names.is_empty() {
         return vec!["the table of settings has no line with a name".to_owned()];
@@ -67,11 +55,7 @@ pub fn refusals_without_code(code: &str) -> Vec<String> {
     let all = &all[..all.find("];").unwrap_or(0)];
     let mut faults = Vec::new();
     for line in variants.lines() {
-        let name = line
-            .trim()
-            .split([' ', ',', '=', '(', '{'])
-            .next()
-            .unwrap_or_default();
+        let name = line.trim().split([' ', ',', '=', '(', '{']).next().unwrap_or_default();
         if !name.starts_with(|first: char| first.is_ascii_uppercase()) {
             continue;
         }
@@ -117,11 +101,7 @@ fn drawing_mark(file: &File) -> String {
     let code = blank(&file.text, false);
     let code = code.split("#[cfg(test)]").next().unwrap_or_default();
     let dense: Vec<_> = code.split_whitespace().collect();
-    format!(
-        "<!-- draws: {} xxh3:{:016x} -->",
-        file.path,
-        xxh3_64(dense.join(" ").as_bytes())
-    )
+    format!("<!-- draws: {} xxh3:{:016x} -->", file.path, xxh3_64(dense.join(" ").as_bytes()))
 }
 
 /// Relative links of a page, outside code, that lead to no file.
@@ -166,20 +146,14 @@ fn each_rule_of_pages_can_fail() {
     assert_eq!(unused_limits(&limits, &[&user]), ["l.rs: A limits nothing"]);
 
     let table = "    name: \"data-dir\",\n    name: \"http\",\n";
-    assert_eq!(
-        undocumented_settings(table, "`--data-dir D` `PUMICE_DATA_DIR` `--http`").len(),
-        1
-    );
+    assert_eq!(undocumented_settings(table, "`--data-dir D` `PUMICE_DATA_DIR` `--http`").len(), 1);
     assert_eq!(undocumented_settings("", "").len(), 1);
 
     let code = "enum Refusal {\n  A = 1,\n  B(u8),\n}\nconst ALL: [R; 1] = [A];\nfn code() { A }";
     assert_eq!(refusals_without_code(code).len(), 2);
     assert_eq!(refusals_without_code("enum Else {}").len(), 1);
 
-    let page = File::new(
-        "docs/a.md",
-        "[x](b.md#c) [y](https://e.f) `[z](w)` [v](../gone.md)",
-    );
+    let page = File::new("docs/a.md", "[x](b.md#c) [y](https://e.f) `[z](w)` [v](../gone.md)");
     let faults = broken_links(&page, |path| path == "docs/b.md");
     assert_eq!(faults, ["docs/a.md:1: ../gone.md is not there"]);
 
@@ -189,32 +163,16 @@ fn each_rule_of_pages_can_fail() {
 
 #[test]
 fn a_drawing_is_stale_when_code_changed_and_not_when_a_comment_did() {
-    let durable: Vec<_> = DURABLE
-        .iter()
-        .map(|path| File::new(path, "fn f() { 1 }"))
-        .collect();
+    let durable: Vec<_> = DURABLE.iter().map(|path| File::new(path, "fn f() { 1 }")).collect();
     let find = |path: &str| durable.iter().find(|file| file.path == path);
-    let page = durable
-        .iter()
-        .map(drawing_mark)
-        .collect::<Vec<_>>()
-        .join("\n");
+    let page = durable.iter().map(drawing_mark).collect::<Vec<_>>().join("\n");
     assert!(stale_drawings(&page, find).is_empty());
 
     let with_text = |text: &str| File::new(DURABLE[0], text);
     let reworded = with_text("// why\nfn f() {\n    1\n}\n#[cfg(test)]\nmod tests {}");
     assert_eq!(drawing_mark(&reworded), drawing_mark(&durable[0]));
     let changed = with_text("fn f() { 2 }");
-    let find = |path: &str| {
-        Some(if path == DURABLE[0] {
-            &changed
-        } else {
-            find(path)?
-        })
-    };
+    let find = |path: &str| Some(if path == DURABLE[0] { &changed } else { find(path)? });
     assert_eq!(stale_drawings(&page, find).len(), 1);
-    assert_eq!(
-        stale_drawings("<!-- draws: gone.rs xxh3:0 -->", |_| None).len(),
-        1 + DURABLE.len()
-    );
+    assert_eq!(stale_drawings("<!-- draws: gone.rs xxh3:0 -->", |_| None).len(), 1 + DURABLE.len());
 }

@@ -23,10 +23,7 @@ pub fn blank(text: &str, literals_too: bool) -> String {
         if is_comment || literals_too {
             // The quotes stay, so that what is around a literal is still told apart.
             let inside = if is_comment { at..end } else { at + 1..end - 1 };
-            out[inside]
-                .iter_mut()
-                .filter(|byte| **byte != b'\n')
-                .for_each(|byte| *byte = b' ');
+            out[inside].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
         }
         at = end;
     }
@@ -63,16 +60,11 @@ fn literal(text: &str, at: usize) -> Option<usize> {
         if raw[hashes..].starts_with('"') {
             let body = rest.len() - raw.len() + hashes + 1;
             let close = format!("\"{}", "#".repeat(hashes));
-            let end = rest[body..]
-                .find(&close)
-                .map_or(rest.len(), |end| body + end + close.len());
+            let end = rest[body..].find(&close).map_or(rest.len(), |end| body + end + close.len());
             return Some(end);
         }
     }
-    let quote = rest
-        .bytes()
-        .next()
-        .filter(|&byte| byte == b'"' || byte == b'\'')?;
+    let quote = rest.bytes().next().filter(|&byte| byte == b'"' || byte == b'\'')?;
     if quote == b'\'' {
         // 'a is a lifetime unless it closes after one character.
         let mut chars = rest.char_indices().skip(1);
@@ -107,11 +99,7 @@ pub fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     std::iter::from_fn(move || {
         let bytes = code.as_bytes();
         let start = at + bytes[at..].iter().position(|&byte| is_word_byte(byte))?;
-        at = start
-            + bytes[start..]
-                .iter()
-                .take_while(|&&byte| is_word_byte(byte))
-                .count();
+        at = start + bytes[start..].iter().take_while(|&&byte| is_word_byte(byte)).count();
         Some((start, &code[start..at]))
     })
 }
@@ -192,10 +180,7 @@ fn comments_and_literals_are_blanked_in_place() {
 fn names_after_a_root_are_found_alone_and_in_groups() {
     let code = "use crate::{a::{self, b}, c, d::e as f}; crate::g::h(); x::crate::no; \
                 use crate::i; use crate::*; end";
-    let names: Vec<_> = names_after(code, "crate")
-        .into_iter()
-        .map(|(_, name)| name)
-        .collect();
+    let names: Vec<_> = names_after(code, "crate").into_iter().map(|(_, name)| name).collect();
     assert_eq!(names, ["a", "c", "d", "g", "i"]);
 }
 

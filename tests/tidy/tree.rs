@@ -18,16 +18,8 @@ pub struct File {
 
 impl File {
     pub fn new(path: &str, text: &str) -> File {
-        let code = if path.ends_with(".rs") {
-            blank(text, true)
-        } else {
-            String::new()
-        };
-        File {
-            path: path.to_owned(),
-            text: text.to_owned(),
-            code,
-        }
+        let code = if path.ends_with(".rs") { blank(text, true) } else { String::new() };
+        File { path: path.to_owned(), text: text.to_owned(), code }
     }
 }
 
@@ -50,12 +42,7 @@ impl Tree {
         let read =
             |path: &String| Some(File::new(path, &fs::read_to_string(root.join(path)).ok()?));
         let files: Vec<_> = paths.iter().filter_map(read).collect();
-        assert!(
-            files.len() > 20,
-            "only {} files found under {}",
-            files.len(),
-            root.display()
-        );
+        assert!(files.len() > 20, "only {} files found under {}", files.len(), root.display());
         Tree { root, files }
     }
 
@@ -68,20 +55,13 @@ impl Tree {
     }
 
     pub fn get(&self, path: &str) -> &File {
-        self.find(path)
-            .unwrap_or_else(|| panic!("{path} is missing"))
+        self.find(path).unwrap_or_else(|| panic!("{path} is missing"))
     }
 }
 
 fn listed_by_git(root: &Path) -> Option<Vec<String>> {
     let mut git = Command::new("git");
-    git.current_dir(root).args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ]);
+    git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let out = git.output().ok().filter(|out| out.status.success())?;
     let list = String::from_utf8(out.stdout).ok()?;
     let paths: Vec<_> = list.split_terminator('\0').map(str::to_owned).collect();
@@ -93,11 +73,7 @@ fn walk(root: &Path, dir: &str, paths: &mut Vec<String>) {
     for entry in fs::read_dir(root.join(dir)).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
-        let path = if dir.is_empty() {
-            name.clone()
-        } else {
-            format!("{dir}/{name}")
-        };
+        let path = if dir.is_empty() { name.clone() } else { format!("{dir}/{name}") };
         if entry.file_type().unwrap().is_dir() {
             if ![".git", "target", "data"].contains(&name.as_str()) {
                 walk(root, &path, paths);
@@ -111,10 +87,7 @@ fn walk(root: &Path, dir: &str, paths: &mut Vec<String>) {
 /// Past the test harness, which keeps a passing test's `println!` to itself.
 pub fn tell(line: &str) {
     let mut stderr = io::stderr();
-    stderr
-        .write_all(line.as_bytes())
-        .and_then(|()| stderr.write_all(b"\n"))
-        .unwrap();
+    stderr.write_all(line.as_bytes()).and_then(|()| stderr.write_all(b"\n")).unwrap();
 }
 
 #[test]

@@ -47,12 +47,7 @@ pub struct PutOp<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u64>,
     /// A condition over the stored record; the put is refused unless it gives true.
-    #[serde(
-        borrow,
-        default,
-        rename = "if",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(borrow, default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<Cow<'a, str>>,
     /// What must be there before; the put is refused otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,12 +65,7 @@ pub struct DeleteOp<'a> {
     #[serde(borrow)]
     pub sk: Cow<'a, str>,
     /// A condition over the stored record; the delete is refused unless it gives true.
-    #[serde(
-        borrow,
-        default,
-        rename = "if",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(borrow, default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<Cow<'a, str>>,
     /// What must be there before; the delete is refused otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,43 +123,21 @@ mod tests {
         );
         let batch: BatchRequest = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&batch).unwrap(), text);
-        let Operation::Put(put) = &batch.operations[1] else {
-            panic!("a put")
-        };
+        let Operation::Put(put) = &batch.operations[1] else { panic!("a put") };
         assert_eq!(put.data.get(), "null");
     }
 
     #[test]
     fn bad_operations_are_named() {
         for (bad, part) in [
-            (
-                r#"{"operations":[{"touch":{"pk":"a","sk":"b"}}]}"#,
-                "unknown variant `touch`",
-            ),
-            (
-                r#"{"operations":[{"put":{"pk":"a","sk":"b"}}]}"#,
-                "missing field `data`",
-            ),
-            (
-                r#"{"operations":[{"delete":{"pk":"a","sk":"b","data":1}}]}"#,
-                "unknown field `data`",
-            ),
-            (
-                r#"{"operations":[{"delete":{"pk":"a","sk":"b","expect":"x"}}]}"#,
-                "unknown variant",
-            ),
-            (
-                r#"{"operations":[{"delete":{"pk":"a","sk":"b","expect":{"offset":-1}}}]}"#,
-                "-1",
-            ),
-            (
-                r#"{"operations":[{"put":{"pk":1,"sk":"b","data":1}}]}"#,
-                "expected a",
-            ),
+            (r#"{"operations":[{"touch":{"pk":"a","sk":"b"}}]}"#, "unknown variant `touch`"),
+            (r#"{"operations":[{"put":{"pk":"a","sk":"b"}}]}"#, "missing field `data`"),
+            (r#"{"operations":[{"delete":{"pk":"a","sk":"b","data":1}}]}"#, "unknown field `data`"),
+            (r#"{"operations":[{"delete":{"pk":"a","sk":"b","expect":"x"}}]}"#, "unknown variant"),
+            (r#"{"operations":[{"delete":{"pk":"a","sk":"b","expect":{"offset":-1}}}]}"#, "-1"),
+            (r#"{"operations":[{"put":{"pk":1,"sk":"b","data":1}}]}"#, "expected a"),
         ] {
-            let text = serde_json::from_str::<BatchRequest>(bad)
-                .unwrap_err()
-                .to_string();
+            let text = serde_json::from_str::<BatchRequest>(bad).unwrap_err().to_string();
             assert!(text.contains(part), "{bad}: {text}");
         }
     }

@@ -118,11 +118,7 @@ mod tests {
 
         let data = RawValue::from_string(r#"{"a": 1}"#.into()).unwrap();
         let put = FirePutRequest {
-            records: vec![FirePut {
-                pk: "p".into(),
-                sk: "s".into(),
-                data: &data,
-            }],
+            records: vec![FirePut { pk: "p".into(), sk: "s".into(), data: &data }],
         };
         let text = r#"{"Records":[{"pk":"p","sk":"s","data":{"a": 1}}]}"#;
         assert_eq!(serde_json::to_string(&put).unwrap(), text);

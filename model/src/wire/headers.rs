@@ -35,11 +35,7 @@ pub fn parse_etag(text: &str) -> Result<Token, TokenError> {
     text.strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))
         .and_then(|inner| pair(inner, '-'))
-        .ok_or_else(|| TokenError {
-            what: "an entity tag",
-            shape: "\"P-O\"",
-            got: shown(text),
-        })
+        .ok_or_else(|| TokenError { what: "an entity tag", shape: "\"P-O\"", got: shown(text) })
 }
 
 /// The value of `pumice-offsets` and `pumice-min-offsets`.
@@ -60,20 +56,13 @@ pub fn parse_offsets(text: &str) -> Result<Vec<Token>, TokenError> {
     text.split(',')
         .map(|part| pair(part.trim_matches([' ', '\t']), ':'))
         .collect::<Option<_>>()
-        .ok_or_else(|| TokenError {
-            what: "offsets",
-            shape: "P:O,P:O",
-            got: shown(text),
-        })
+        .ok_or_else(|| TokenError { what: "offsets", shape: "P:O,P:O", got: shown(text) })
 }
 
 fn pair(text: &str, between: char) -> Option<Token> {
     let (partition, offset) = text.split_once(between)?;
     let partition = Partition(digits(partition)?.try_into().ok()?);
-    Some(Token {
-        partition,
-        offset: Offset(digits(offset)?),
-    })
+    Some(Token { partition, offset: Offset(digits(offset)?) })
 }
 
 // `str::parse` takes a leading plus sign; a token has one spelling only.
@@ -93,10 +82,7 @@ mod tests {
     use super::*;
 
     fn token(partition: u32, offset: u64) -> Token {
-        Token {
-            partition: Partition(partition),
-            offset: Offset(offset),
-        }
+        Token { partition: Partition(partition), offset: Offset(offset) }
     }
 
     #[test]
@@ -136,18 +122,13 @@ mod tests {
         for tokens in [vec![token(1, 2)], vec![token(0, 0), token(5, u64::MAX)]] {
             assert_eq!(parse_offsets(&format_offsets(tokens.clone())), Ok(tokens));
         }
-        assert_eq!(
-            parse_offsets("1:2, 3:4"),
-            Ok(vec![token(1, 2), token(3, 4)])
-        );
+        assert_eq!(parse_offsets("1:2, 3:4"), Ok(vec![token(1, 2), token(3, 4)]));
         assert_eq!(format_offsets([]), "");
     }
 
     #[test]
     fn other_offsets_are_refused() {
-        for bad in [
-            "", ",", "1", "1:", ":1", "1:2,", "1-2", "a:1", "1:-1", "1:2;3:4", "1:2:3",
-        ] {
+        for bad in ["", ",", "1", "1:", ":1", "1:2,", "1-2", "a:1", "1:-1", "1:2;3:4", "1:2:3"] {
             assert!(parse_offsets(bad).is_err(), "{bad}");
         }
         let long = "9".repeat(10_000);

@@ -42,10 +42,7 @@ pub struct WriteBody<'a> {
 impl WriteBody<'_> {
     /// Where the entry stands.
     pub fn token(&self) -> Token {
-        Token {
-            partition: Partition(self.partition),
-            offset: Offset(self.offset),
-        }
+        Token { partition: Partition(self.partition), offset: Offset(self.offset) }
     }
 }
 
@@ -166,23 +163,15 @@ mod tests {
             r#""data":{ "n" : 9007199254740993, "n":1.0 },"etag":"\"3-7\""}]}"#
         );
         let body: GetResponse = serde_json::from_str(text).unwrap();
-        assert_eq!(
-            body.records[0].data.unwrap().get(),
-            r#"{ "n" : 9007199254740993, "n":1.0 }"#
-        );
+        assert_eq!(body.records[0].data.unwrap().get(), r#"{ "n" : 9007199254740993, "n":1.0 }"#);
         assert_eq!(body.records[0].etag.as_deref(), Some("\"3-7\""));
         assert_eq!(serde_json::to_string(&body).unwrap(), text);
     }
 
     #[test]
     fn a_missing_record_has_no_data() {
-        let record = GotRecord {
-            pk: "a".into(),
-            sk: "\0".into(),
-            found: false,
-            data: None,
-            etag: None,
-        };
+        let record =
+            GotRecord { pk: "a".into(), sk: "\0".into(), found: false, data: None, etag: None };
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(text, r#"{"pk":"a","sk":"\u0000","found":false}"#);
     }
@@ -198,12 +187,7 @@ mod tests {
     #[test]
     fn a_misspelt_field_is_an_error() {
         let misspelt = serde_json::from_str::<GetRequest>(r#"{"keys":[{"pk":"a","SK":"b"}]}"#);
-        assert!(
-            misspelt
-                .unwrap_err()
-                .to_string()
-                .contains("unknown field `SK`")
-        );
+        assert!(misspelt.unwrap_err().to_string().contains("unknown field `SK`"));
         assert!(serde_json::from_str::<GetRequest>(r#"{"keys":[{"pk":"a"}]}"#).is_err());
     }
 
@@ -223,19 +207,13 @@ mod tests {
         assert_eq!(serde_json::from_str::<WriteBody>(&text).unwrap(), refused);
         let applied: WriteBody =
             serde_json::from_str(r#"{"outcome":"applied","partition":0,"offset":0}"#).unwrap();
-        assert_eq!(
-            (applied.outcome, applied.reason),
-            (OutcomeKind::Applied, None)
-        );
+        assert_eq!((applied.outcome, applied.reason), (OutcomeKind::Applied, None));
     }
 
     #[test]
     fn next_tokens_name_any_key() {
         for (pk, sk) in [("a", ""), ("a/b", "\0é"), ("日本", "a=b&c")] {
-            assert_eq!(
-                parse_next(&next_token(pk, sk)),
-                Some((pk.into(), sk.into()))
-            );
+            assert_eq!(parse_next(&next_token(pk, sk)), Some((pk.into(), sk.into())));
         }
     }
 

@@ -113,11 +113,7 @@ fn zone_minutes(zone: &[u8]) -> Option<i64> {
 
 fn number(digits: &[u8]) -> Option<i64> {
     let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    plain.then(|| {
-        digits
-            .iter()
-            .fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'))
-    })
+    plain.then(|| digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
 }
 
 fn month_days(year: i64, month: i64) -> i64 {
@@ -161,17 +157,11 @@ mod tests {
     #[test]
     fn fractions_are_trimmed_and_read() {
         let base = 1_683_460_800_000;
-        for (ms, text) in [
-            (0, "12:00:00Z"),
-            (100, "12:00:00.1Z"),
-            (120, "12:00:00.12Z"),
-            (7, "12:00:00.007Z"),
-        ] {
+        for (ms, text) in
+            [(0, "12:00:00Z"), (100, "12:00:00.1Z"), (120, "12:00:00.12Z"), (7, "12:00:00.007Z")]
+        {
             assert_eq!(Timestamp(base + ms).trimmed(), format!("2023-05-07T{text}"));
-            assert_eq!(
-                Timestamp(base + ms).trimmed().parse(),
-                Ok(Timestamp(base + ms))
-            );
+            assert_eq!(Timestamp(base + ms).trimmed().parse(), Ok(Timestamp(base + ms)));
         }
         let zoned: Timestamp = "2023-05-07T14:30:00.9999+02:30".parse().unwrap();
         assert_eq!(zoned, Timestamp(base + 999));

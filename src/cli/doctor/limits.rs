@@ -46,11 +46,7 @@ fn limit(limits: &str, name: &str) -> Option<(u64, u64)> {
 /// The hard limit counts: the runtime raises the soft one to it.
 pub fn locked_memory(limits: &str, cores: u64) -> Row {
     let Some((_, hard)) = limit(limits, "Max locked memory") else {
-        return warn(
-            "locked memory",
-            "not to be read",
-            "see that `ulimit -H -l` is large enough",
-        );
+        return warn("locked memory", "not to be read", "see that `ulimit -H -l` is large enough");
     };
     let wanted = LOCKED_BYTES_PER_CORE * cores;
     let found = match hard {
@@ -70,11 +66,7 @@ pub fn locked_memory(limits: &str, cores: u64) -> Row {
 
 pub fn open_files(limits: &str) -> Row {
     let Some((soft, hard)) = limit(limits, "Max open files") else {
-        return warn(
-            "open files",
-            "not to be read",
-            "see that `ulimit -n` is large enough",
-        );
+        return warn("open files", "not to be read", "see that `ulimit -n` is large enough");
     };
     let found = format!("{soft}, at most {hard}");
     let remedy = format!(
@@ -94,19 +86,12 @@ pub fn serving_cpus(cpus: &[usize]) -> Row {
     if cpus.len() > 1 {
         return ok("CPUs", found);
     }
-    warn(
-        "CPUs",
-        found,
-        "commits share the only serving CPU: allow another one",
-    )
+    warn("CPUs", found, "commits share the only serving CPU: allow another one")
 }
 
 pub fn huge_pages(setting: &str) -> Row {
     if !setting.contains("[always]") {
-        return ok(
-            "huge pages",
-            if setting.is_empty() { "none" } else { setting },
-        );
+        return ok("huge pages", if setting.is_empty() { "none" } else { setting });
     }
     let remedy = "the process grows and stalls: write madvise to \
                   /sys/kernel/mm/transparent_hugepage/enabled";
@@ -114,17 +99,10 @@ pub fn huge_pages(setting: &str) -> Row {
 }
 
 pub fn backlog(somaxconn: &str) -> Row {
-    if somaxconn
-        .parse()
-        .is_ok_and(|backlog: u64| backlog >= BACKLOG_ENOUGH)
-    {
+    if somaxconn.parse().is_ok_and(|backlog: u64| backlog >= BACKLOG_ENOUGH) {
         return ok("listen backlog", somaxconn);
     }
-    let found = if somaxconn.is_empty() {
-        "not to be read"
-    } else {
-        somaxconn
-    };
+    let found = if somaxconn.is_empty() { "not to be read" } else { somaxconn };
     let remedy = format!("bursts of connections wait: sysctl net.core.somaxconn={BACKLOG_ENOUGH}");
     warn("listen backlog", found, remedy)
 }
@@ -143,20 +121,14 @@ Max locked memory         8388608              unlimited            bytes
     #[test]
     fn limits_are_read_as_the_kernel_writes_them() {
         assert_eq!(limit(LIMITS, "Max open files"), Some((1_024, 524_288)));
-        assert_eq!(
-            limit(LIMITS, "Max locked memory"),
-            Some((8_388_608, u64::MAX))
-        );
+        assert_eq!(limit(LIMITS, "Max locked memory"), Some((8_388_608, u64::MAX)));
         assert_eq!(limit(LIMITS, "Max nice priority"), None);
     }
 
     #[test]
     fn each_limit_can_be_less_than_ok() {
         assert_eq!(open_files(LIMITS).status, Status::Warn);
-        assert_eq!(
-            open_files(&LIMITS.replace("1024 ", "256 ")).status,
-            Status::Fail
-        );
+        assert_eq!(open_files(&LIMITS.replace("1024 ", "256 ")).status, Status::Fail);
         assert_eq!(open_files("").status, Status::Warn);
 
         let with_hard = |hard: &str| LIMITS.replace("unlimited", hard);

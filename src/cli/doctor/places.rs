@@ -17,10 +17,7 @@ const DISK_LEAST: u64 = 256 << 20;
 /// The directory, or the nearest one above it that exists.
 fn existing(dir: &Path) -> PathBuf {
     let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    let found = absolute
-        .ancestors()
-        .find(|dir| dir.is_dir())
-        .map(Path::to_owned);
+    let found = absolute.ancestors().find(|dir| dir.is_dir()).map(Path::to_owned);
     found.unwrap_or_else(|| PathBuf::from("/"))
 }
 
@@ -34,11 +31,7 @@ pub fn filesystem(data_dir: &Path) -> Row {
     match statfs(&dir) {
         // The number is 32 bits wide; some architectures keep it in a signed word.
         Ok(stat) => kind_of_filesystem(stat.f_type as u32, &dir),
-        Err(error) => fail(
-            "filesystem",
-            format!("{shown}: {error}"),
-            "give another --data-dir",
-        ),
+        Err(error) => fail("filesystem", format!("{shown}: {error}"), "give another --data-dir"),
     }
 }
 
@@ -54,24 +47,13 @@ fn kind_of_filesystem(magic: u32, dir: &Path) -> Row {
         0x00c3_6400 => fail("filesystem", on("Ceph"), network),
         0x0bd0_0bd0 => fail("filesystem", on("Lustre"), network),
         0x0102_1994 | 0x8584_58f6 => warn("filesystem", on("tmpfs"), volatile),
-        0x794c_7630 => warn(
-            "filesystem",
-            on("overlayfs"),
-            "mount a volume for --data-dir",
-        ),
-        0x6573_5546 => warn(
-            "filesystem",
-            on("FUSE"),
-            "see that it honours fsync and memory maps",
-        ),
+        0x794c_7630 => warn("filesystem", on("overlayfs"), "mount a volume for --data-dir"),
+        0x6573_5546 => warn("filesystem", on("FUSE"), "see that it honours fsync and memory maps"),
         0xef53 => ok("filesystem", on("ext4")),
         0x5846_5342 => ok("filesystem", on("XFS")),
         0x9123_683e => ok("filesystem", on("Btrfs")),
         0x2fc1_2fc1 => ok("filesystem", on("ZFS")),
-        other => ok(
-            "filesystem",
-            on(&format!("a filesystem of type {other:#x}")),
-        ),
+        other => ok("filesystem", on(&format!("a filesystem of type {other:#x}"))),
     }
 }
 
@@ -122,10 +104,7 @@ mod tests {
         assert_eq!(free_space(1 << 20).status, Status::Fail);
 
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        assert_eq!(
-            port("http port", taken.local_addr().unwrap()).status,
-            Status::Warn
-        );
+        assert_eq!(port("http port", taken.local_addr().unwrap()).status, Status::Warn);
     }
 
     #[test]

@@ -77,11 +77,7 @@ impl<'b> Fields<'b> {
         self.fields.iter().map(|(name, _)| name.as_ref())
     }
 
-    fn object(
-        body: &'b [u8],
-        path: Cow<'static, str>,
-        raw: &'b RawValue,
-    ) -> Result<Self, Problem> {
+    fn object(body: &'b [u8], path: Cow<'static, str>, raw: &'b RawValue) -> Result<Self, Problem> {
         match kind(raw) {
             "null" => Ok(Self { body, path, fields: Vec::new() }),
             "object" => {
@@ -212,9 +208,10 @@ mod tests {
             "code=400, message=code=400, message=Unmarshal type error: expected=string, \
              got=number, field=Records.pk, offset=18"
         );
-        assert!(message("{\n\"Records\":[}").starts_with(
-            "code=400, message=code=400, message=Syntax error: offset=13, error="
-        ));
+        assert!(
+            message("{\n\"Records\":[}")
+                .starts_with("code=400, message=code=400, message=Syntax error: offset=13, error=")
+        );
         assert!(message("[]").contains("expected=object, got=array, field=, offset=2"));
     }
 }

@@ -48,11 +48,10 @@ fn compressed(mut next: impl FnMut() -> Page + 'static) -> impl FnMut() -> Page 
         let out = match (page, encoder.as_mut()) {
             (Some(Err(cut)), _) => return Some(Err(cut)),
             (_, None) => return None,
-            (Some(Ok(bytes)), Some(gzip)) => {
-                gzip.write_all(&bytes).and_then(|()| gzip.flush()).map(|()| {
-                    std::mem::take(gzip.get_mut())
-                })
-            }
+            (Some(Ok(bytes)), Some(gzip)) => gzip
+                .write_all(&bytes)
+                .and_then(|()| gzip.flush())
+                .map(|()| std::mem::take(gzip.get_mut())),
             (None, Some(_)) => encoder.take().map_or(Ok(Vec::new()), GzEncoder::finish),
         };
         // Writing into memory cannot fail; if it ever does the client must not take it for whole.

@@ -50,9 +50,7 @@ async fn route(
         Target::Up | Target::Ready if !get => Err(Problem::method("GET, HEAD")),
         Target::Up => Ok(answer::text(StatusCode::OK, "ok")),
         Target::Ready if context.ready() => Ok(answer::text(StatusCode::OK, "ok")),
-        Target::Ready => {
-            Ok(answer::text(StatusCode::INTERNAL_SERVER_ERROR, "no partitions"))
-        }
+        Target::Ready => Ok(answer::text(StatusCode::INTERNAL_SERVER_ERROR, "no partitions")),
         Target::Fire(_) if request.method() != Method::POST => Err(Problem::method("POST")),
         Target::Fire(operation) => records(context, request, operation).await,
         _ => Err(Problem::not_found("Not Found")),

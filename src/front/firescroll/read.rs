@@ -43,9 +43,8 @@ pub fn list(context: &Rc<Context>, body: &Bytes) -> Result<Answer, Problem> {
     })?;
     let reverse = fields.flag("reverse")?;
     let (partition, scope) = scope(context, &fields)?;
-    let walk = Walk::new(context, partition, scope, limit)
-        .reversed(reverse)
-        .filtered(filter(&fields)?);
+    let walk =
+        Walk::new(context, partition, scope, limit).reversed(reverse).filtered(filter(&fields)?);
     let whole_partition = fields.integer("partition")?.is_some();
     let tail = if whole_partition { tail_of_partition } else { tail_of_pk };
     let body = walk.body(Style { head: HEAD, row: listed, tail })?;
@@ -92,7 +91,9 @@ fn narrow(
 ) -> Result<(), Problem> {
     let known = ["eq", "gt", "gte", "lt", "lte"];
     if let Some(name) = sk.names().find(|name| !known.contains(&name.to_lowercase().as_str())) {
-        return Err(bad(format_args!("sk has no comparison '{name}', allowed are eq, gt, gte, lt, lte")));
+        return Err(bad(format_args!(
+            "sk has no comparison '{name}', allowed are eq, gt, gte, lt, lte"
+        )));
     }
     let eq = sk.text("eq")?;
     let lowers = [

@@ -23,7 +23,9 @@ pub async fn serve(context: &Context, request: Request<Incoming>) -> Result<Answ
         match name {
             "wait" => wait = Wait::parse(&value)?,
             other => {
-                return Err(Problem::syntax(format!("unknown parameter '{other}', allowed is wait")));
+                return Err(Problem::syntax(format!(
+                    "unknown parameter '{other}', allowed is wait"
+                )));
             }
         }
     }
@@ -36,7 +38,9 @@ pub async fn serve(context: &Context, request: Request<Incoming>) -> Result<Answ
         serde_json::from_slice(&body).map_err(|fault| Problem::syntax(fault.to_string()))?;
     let conditional = wait == Wait::Log && batch.operations.iter().any(has_precondition);
     if conditional {
-        return Err(Problem::syntax("a precondition needs wait=applied: with wait=log its outcome is not told"));
+        return Err(Problem::syntax(
+            "a precondition needs wait=applied: with wait=log its outcome is not told",
+        ));
     }
     let mutations = batch.operations.into_iter().map(mutation).collect();
     let draft = Draft::new(context, mutations)?;

@@ -15,17 +15,14 @@ use crate::front::answer::{self, Answer, header_value};
 use crate::front::body::Body;
 use crate::front::context::Context;
 use crate::front::problem::Problem;
-use crate::front::write::{self, Draft, Wait, append};
 use crate::front::target::{self, Target};
+use crate::front::write::{self, Draft, Wait, append};
 use crate::front::{read, receive};
 
 const METHODS: &str = "GET, HEAD, PUT, DELETE";
 
 /// The answer to a read of one record that waits for nothing; `None` when the request is not such.
-pub fn at_once(
-    context: &Context,
-    request: &Request<Incoming>,
-) -> Option<Result<Answer, Problem>> {
+pub fn at_once(context: &Context, request: &Request<Incoming>) -> Option<Result<Answer, Problem>> {
     let simple = matches!(*request.method(), Method::GET | Method::HEAD)
         && request.uri().query().is_none()
         && !request.headers().contains_key(wire::MIN_OFFSETS);
@@ -56,12 +53,7 @@ pub async fn serve(
     }
 }
 
-fn get(
-    context: &Context,
-    headers: &HeaderMap,
-    pk: &str,
-    sk: &str,
-) -> Result<Answer, Problem> {
+fn get(context: &Context, headers: &HeaderMap, pk: &str, sk: &str) -> Result<Answer, Problem> {
     check_keys(pk, sk)?;
     let partition = context.partition(pk);
     let found = context.read(partition, |view, now| {
@@ -114,7 +106,7 @@ fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Whether a list of entity tags, or `*`, names this one. A weak tag never matches: ours are strong.
+/// Whether a list of entity tags, or `*`, names this one. A weak tag never does: ours are strong.
 fn names(list: &str, etag: &str) -> bool {
     list.trim() == "*" || list.split(',').any(|one| one.trim() == etag)
 }
@@ -142,7 +134,8 @@ async fn change(
             return Err(Problem::media_type());
         }
         let body = receive::body(request).await?;
-        let data = std::str::from_utf8(&body).map_err(|_| Problem::syntax("the body is not UTF-8"))?;
+        let data =
+            std::str::from_utf8(&body).map_err(|_| Problem::syntax("the body is not UTF-8"))?;
         Change::Put { data: data.to_owned(), ttl_ms: asked.ttl_ms }
     } else {
         Change::Delete
@@ -165,17 +158,22 @@ impl Asked {
                 "wait" => asked.wait = Wait::parse(&value)?,
                 "ttl" if put => {
                     let ttl = value.parse();
-                    let ttl = ttl.map_err(|_| Problem::syntax("ttl must be milliseconds, 1 or more"))?;
+                    let ttl =
+                        ttl.map_err(|_| Problem::syntax("ttl must be milliseconds, 1 or more"))?;
                     asked.ttl_ms = Some(ttl);
                 }
                 other => {
                     let allowed = if put { "if, ttl, wait" } else { "if, wait" };
-                    return Err(Problem::syntax(format!("unknown parameter '{other}', allowed are {allowed}")));
+                    return Err(Problem::syntax(format!(
+                        "unknown parameter '{other}', allowed are {allowed}"
+                    )));
                 }
             }
         }
         if asked.wait == Wait::Log && asked.expect != Expect::Any {
-            return Err(Problem::syntax("a precondition needs wait=applied: with wait=log its outcome is not told"));
+            return Err(Problem::syntax(
+                "a precondition needs wait=applied: with wait=log its outcome is not told",
+            ));
         }
         Ok(asked)
     }
@@ -190,7 +188,8 @@ fn expect(headers: &HeaderMap, partition: Partition) -> Result<Expect, Problem> 
         (Some("*"), None) => Ok(Expect::Exists),
         (None, Some("*")) => Ok(Expect::Absent),
         (Some(tag), None) => {
-            let token = wire::parse_etag(tag).map_err(|fault| Problem::syntax(format!("if-match: {fault}")))?;
+            let token = wire::parse_etag(tag)
+                .map_err(|fault| Problem::syntax(format!("if-match: {fault}")))?;
             // A tag of another partition is no version of this record: no offset is that large.
             let offset = if token.partition == partition { token.offset } else { Offset(u64::MAX) };
             Ok(Expect::Offset(offset))
