@@ -124,7 +124,6 @@ pub(super) fn http1(limits: &Limits) -> http1::Builder {
     builder
         .keep_alive(true)
         .half_close(false)
-        .pipeline_flush(true)
         .max_header_size(limits.head_size)
         .max_buf_size(limits.h1_buffer)
         // hyper's would end idle connections too; the watch times heads.

@@ -57,7 +57,6 @@ impl Load {
                 Ok(_) => writer.acknowledged.set(n),
                 Err(fault) => {
                     self.may_fail(&fault);
-                    eprintln!("DEBUG {fault}");
                     writer.unknown.set(matches!(fault, Error::Unknown { .. }));
                     return;
                 }

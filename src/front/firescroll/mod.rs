@@ -9,8 +9,8 @@ mod write;
 use std::rc::Rc;
 
 use http::header::{
-    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE,
-    ORIGIN, VARY,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
@@ -104,6 +104,10 @@ fn shared(mut answer: Answer, request: &HeaderMap) -> Answer {
     if preflight {
         let methods = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        // A browser asks before it sends JSON, and sends it only if content-type is allowed.
+        if let Some(wanted) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+        }
     }
     answer
 }

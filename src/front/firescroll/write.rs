@@ -122,8 +122,9 @@ fn draft(
             Problem::syntax(format!("error compiling `if` statement `{statement}`: {fault}"))
         }
         DraftFault::Mutation(at, malformed) => {
-            let at = index.unwrap_or(at);
-            Problem::from(malformed).worded(|text| format!("code=400, message=record {at}: {text}"))
+            let (at, problem) = (index.unwrap_or(at), Problem::from(malformed));
+            let code = problem.status.as_u16();
+            problem.worded(|text| format!("code={code}, message=record {at}: {text}"))
         }
         DraftFault::Batch(problem) => problem.worded(|text| format!("code=400, message={text}")),
     })
