@@ -26,8 +26,8 @@ const VALUE: usize = 32 * 1_024;
 /// A name of this shard's, the more the higher `n`.
 fn pk(shard: u32, n: usize) -> String {
     let names = (0..).map(|suffix| format!("{n}.{suffix}"));
-    let mut own = names
-        .filter(|pk| Hash::Murmur2.partition(pk.as_bytes(), PARTITIONS) == Partition(shard));
+    let mut own =
+        names.filter(|pk| Hash::Murmur2.partition(pk.as_bytes(), PARTITIONS) == Partition(shard));
     own.next().unwrap()
 }
 
@@ -74,7 +74,8 @@ fn fill(server: &Server, shard: u32, from: usize) -> Vec<String> {
 fn assert_states(server: &Server, states: [&str; 2]) {
     let ready = request(server.admin, "GET", "/ready", &[], b"");
     assert_eq!(ready.status, 200, "{ready:?}");
-    let (ready, status) = (ready.json(), request(server.admin, "GET", "/v1/status", &[], b"").json());
+    let (ready, status) =
+        (ready.json(), request(server.admin, "GET", "/v1/status", &[], b"").json());
     let metrics = request(server.admin, "GET", "/metrics", &[], b"").text();
     for (shard, state) in states.into_iter().enumerate() {
         let listed = |name: &str| ready[name].as_array().unwrap().contains(&shard.into());

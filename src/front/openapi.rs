@@ -13,13 +13,16 @@ struct Operation {
     method: &'static str,
     path: &'static str,
     summary: &'static str,
-    /// `name:in:description`, one a parameter; path parameters are read off the path.
-    parameters: &'static [(&'static str, &'static str, &'static str)],
+    /// Those of the query and the head; path parameters are read off the path.
+    parameters: &'static [Parameter],
     request: Option<Schema>,
-    /// Status, description, schema.
-    answers: &'static [(&'static str, &'static str, Option<Schema>)],
+    answers: &'static [Reply],
 }
 
+/// Name, place, description.
+type Parameter = (&'static str, &'static str, &'static str);
+/// Status, description, schema.
+type Reply = (&'static str, &'static str, Option<Schema>);
 /// Makes a schema, or names `any` for any JSON value.
 type Schema = fn(&mut SchemaGenerator) -> Value;
 
@@ -39,29 +42,50 @@ macro_rules! schema {
 
 const ERROR: Schema = schema!(wire::ErrorBody<'static>);
 const WRITE: Schema = schema!(wire::WriteBody<'static>);
-const MIN_OFFSETS: (&str, &str, &str) =
+const MIN_OFFSETS: Parameter =
     (wire::MIN_OFFSETS, "header", "P:O,..: read only when these offsets are applied");
-const TIMEOUT: (&str, &str, &str) =
+const TIMEOUT: Parameter =
     (wire::TIMEOUT_MS, "header", "how long to wait for them, 0 to 30000, default 2000");
-const WRITE_ID: (&str, &str, &str) =
+const WRITE_ID: Parameter =
     (wire::WRITE_ID, "header", "32 hex digits: a repeat gets the first outcome");
-const IF: (&str, &str, &str) = ("if", "query", "a condition over the stored record");
-const WAIT: (&str, &str, &str) = ("wait", "query", "log: durable; applied (default): judged");
-const IF_MATCH: (&str, &str, &str) =
+const IF: Parameter = ("if", "query", "a condition over the stored record");
+const WAIT: Parameter = ("wait", "query", "log: durable; applied (default): judged");
+const IF_MATCH: Parameter =
     ("if-match", "header", "an ETag or *: the stored record must be this one, or any");
-const ABSENT: (&str, &str, &str) = ("if-none-match", "header", "*: there must be no record");
-const READ: &[(&str, &str, &str)] = &[
+const ABSENT: Parameter = ("if-none-match", "header", "*: there must be no record");
+const READ: &[Parameter] = &[
     MIN_OFFSETS,
     TIMEOUT,
     ("if-none-match", "header", "ETags known, or *: 304"),
     ("if-modified-since", "header", "the last-modified known, to the letter: 304"),
     ("if-match", "header", "ETags wanted, or *: 412 when the record has another"),
 ];
-const INVALID: (&str, &str, Option<Schema>) = ("400", "the request does not read", Some(ERROR));
-const REFUSED: (&str, &str, Option<Schema>) = ("412", "judged, and not made", Some(ERROR));
-const AWAY: (&str, &str, Option<Schema>) =
-    ("503", "certain that nothing was done; see Retry-After", Some(ERROR));
-const UNKNOWN: (&str, &str, Option<Schema>) = ("504", "sent, outcome unknown", Some(ERROR));
+const INVALID: Reply = ("400", "the request does not read", Some(ERROR));
+const REFUSED: Reply = ("412", "judged, and not made", Some(ERROR));
+const AWAY: Reply = ("503", "certain that nothing was done; see Retry-After", Some(ERROR));
+const UNKNOWN: Reply = ("504", "sent, outcome unknown", Some(ERROR));
+
+const CHANGE: &[Parameter] = &[FIRE_WAIT, WRITE_ID];
+const FIRE_READ: &[Parameter] = &[MIN_OFFSETS, TIMEOUT];
+const FIRE_WAIT: Parameter = ("wait", "query", "log (default): text ok; applied: outcomes");
+const NOT_READ: Reply = ("400", "the request does not read, as text", None);
+const OUTCOMES: &[Reply] =
+    &[("200", "ok, or the outcomes", Some(schema!(wire::FireOutcomes<'static>))), NOT_READ];
+const RECORDS: &[Reply] =
+    &[("200", "the records", Some(schema!(wire::FireList<'static>))), NOT_READ];
+const FIRE_PUT: Operation = Operation {
+    request: Some(schema!(wire::FirePutRequest<'static>)),
+    ..fire("/records/put", "FireScroll: puts, each record an entry of its own", CHANGE, OUTCOMES)
+};
+
+const fn fire(
+    path: &'static str,
+    summary: &'static str,
+    parameters: &'static [Parameter],
+    answers: &'static [Reply],
+) -> Operation {
+    Operation { method: "post", path, summary, parameters, request: Some(object), answers }
+}
 
 const OPERATIONS: &[Operation] = &[
     Operation {
@@ -179,61 +203,21 @@ const OPERATIONS: &[Operation] = &[
         request: None,
         answers: &[("200", "the namespace", Some(schema!(wire::NamespaceBody<'static>)))],
     },
-    Operation {
-        method: "post",
-        path: "/records/put",
-        summary: "FireScroll: puts, each record an entry of its own",
-        parameters: &[("wait", "query", "log (default): text ok; applied: outcomes"), WRITE_ID],
-        request: Some(schema!(wire::FirePutRequest<'static>)),
-        answers: &[
-            ("200", "ok, or the outcomes", Some(schema!(wire::FireOutcomes<'static>))),
-            ("400", "the request does not read, as text", None),
-        ],
-    },
-    Operation {
-        method: "post",
-        path: "/records/delete",
-        summary: "FireScroll: deletes, each record an entry of its own",
-        parameters: &[("wait", "query", "log (default): text ok; applied: outcomes"), WRITE_ID],
-        request: Some(object),
-        answers: &[
-            ("200", "ok, or the outcomes", Some(schema!(wire::FireOutcomes<'static>))),
-            ("400", "the request does not read, as text", None),
-        ],
-    },
-    Operation {
-        method: "post",
-        path: "/records/batch",
-        summary: "Puts and deletes of one partition, all of them or none",
-        parameters: &[("wait", "query", "log (default): text ok; applied: outcomes"), WRITE_ID],
-        request: Some(object),
-        answers: &[
-            ("200", "ok, or the outcomes", Some(schema!(wire::FireOutcomes<'static>))),
-            ("400", "the request does not read, as text", None),
-        ],
-    },
-    Operation {
-        method: "post",
-        path: "/records/get",
-        summary: "FireScroll: records by key, in request order; missing ones are left out",
-        parameters: &[MIN_OFFSETS, TIMEOUT],
-        request: Some(object),
-        answers: &[
-            ("200", "the records", Some(schema!(wire::FireList<'static>))),
-            ("400", "the request does not read, as text", None),
-        ],
-    },
-    Operation {
-        method: "post",
-        path: "/records/list",
-        summary: "FireScroll: rows of a pk, or of a partition with a continuation",
-        parameters: &[MIN_OFFSETS, TIMEOUT],
-        request: Some(object),
-        answers: &[
-            ("200", "the records", Some(schema!(wire::FireList<'static>))),
-            ("400", "the request does not read, as text", None),
-        ],
-    },
+    FIRE_PUT,
+    fire(
+        "/records/delete",
+        "FireScroll: deletes, each record an entry of its own",
+        CHANGE,
+        OUTCOMES,
+    ),
+    fire("/records/batch", "Puts and deletes of one partition, all or none", CHANGE, OUTCOMES),
+    fire(
+        "/records/get",
+        "FireScroll: records by key, in request order; missing ones are left out",
+        FIRE_READ,
+        RECORDS,
+    ),
+    fire("/records/list", "FireScroll: rows of a pk, or of a partition", FIRE_READ, RECORDS),
     probe("get", "/up", "FireScroll: whether the process answers"),
     probe("head", "/up", "FireScroll: whether the process answers"),
     probe("get", "/ready", "FireScroll: 200 text ok, or 500 text no partitions"),

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// Limits of one listener on one core.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections at once. An idle one costs some 10 KiB here and a few in the kernel; 16,384
-    /// leave room for the 10,000 idle ones that pools of many clients hold, within 256 MiB.
+    /// Connections at once. An idle one holds some 17 KiB here, a buffer of hyper's mostly; 16,384
+    /// leave room for the 10,000 idle ones that pools of many clients hold, within 300 MiB.
     pub connections: usize,
     /// From a connection's first moment, or from the first byte of a later HTTP/1 request, to the
     /// end of the head. Ten seconds pass three lost packets and no slow sender.

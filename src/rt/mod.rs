@@ -1,6 +1,6 @@
 //! The runtime of a core: executors, timers and sockets that never block their thread. Everything
-//! here but [`probe`], [`spawn`] and [`bind`] must be called on a core. It is the only place that
-//! names glommio; nothing above may know which runtime serves.
+//! here but [`probe`], [`spawn`], [`bind`] and [`thread`] must be called on a core. It is the only
+//! place that names glommio; nothing above may know which runtime serves.
 //!
 //! Three things are our own where the runtime's cost too much: a spawned task is queued, never run
 //! at once, so that one flush serves a whole batch of replies; sockets are watched by one

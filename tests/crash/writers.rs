@@ -136,9 +136,7 @@ impl Writer {
     fn told(&mut self, result: Result<Written, Error>, single: bool) -> Result<(), Error> {
         let noted = self.journal.last_mut().unwrap();
         let (token, told) = match result {
-            Ok(written) => {
-                (written.token, Told::Applied(single.then_some(written.created)))
-            }
+            Ok(written) => (written.token, Told::Applied(single.then_some(written.created))),
             Err(Error::Refused { reason, token }) => {
                 let refusal = Refusal::all().find(|refusal| refusal.code() == reason).unwrap();
                 (token.unwrap(), Told::Refused(refusal))

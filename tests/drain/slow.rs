@@ -85,7 +85,10 @@ impl Http1 {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let head = "POST /records/list HTTP/1.1\r\nhost: pumice\r\n\
              content-type: application/json\r\ncontent-length";
-        stream.write_all(format!("{head}: {}\r\n\r\n{ASKED}", ASKED.len()).as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("{head}: {}\r\n\r\n{ASKED}", ASKED.len()).as_bytes())
+            .await
+            .unwrap();
         let mut taken = vec![0; 1_024];
         stream.read_exact(&mut taken).await.unwrap();
         assert!(taken.starts_with(b"HTTP/1.1 200"));

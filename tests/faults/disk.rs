@@ -8,7 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::server::Server;
-use crate::{FLAGS, assert_checked, assert_states, assert_unavailable, fill, has, pk, put, skipped};
+use crate::{
+    FLAGS, assert_checked, assert_states, assert_unavailable, fill, has, pk, put, skipped,
+};
 
 const TEST: &str = "disk::a_full_disk_heals_by_itself";
 const MOUNTED: &str = "FULL_DISK_TEST_AT";

@@ -63,8 +63,7 @@ fn breaks_one_shard(fault: &str) {
     assert_eq!(put(&server, &acknowledged[2]).status, 201);
     assert!(acknowledged.iter().all(|pk| has(&server, pk)), "reads of the last good state go on");
     assert!(!lost.iter().any(|pk| has(&server, pk)));
-    let errors: Vec<_> =
-        server.log().into_iter().filter(|line| line.contains("ERROR")).collect();
+    let errors: Vec<_> = server.log().into_iter().filter(|line| line.contains("ERROR")).collect();
     assert_eq!(errors.len(), 1, "{errors:#?}");
     assert!(errors[0].contains("takes no more writes"), "{errors:#?}");
     server.terminate();
