@@ -84,7 +84,8 @@ fn refused_at_the_door() -> Vec<(String, &'static str)> {
 /// The row that is there.
 fn stored() -> Value {
     let many: Vec<u32> = (0..200).collect();
-    json!({ "n": 1, "big": 9_007_199_254_740_993_u64, "s": "abc", "a": [1, 2, 3], "m": { "k": true }, "many": many })
+    let big = 9_007_199_254_740_993_u64;
+    json!({ "n": 1, "big": big, "s": "abc", "a": [1, 2, 3], "m": { "k": true }, "many": many })
 }
 
 /// A kept connection to one server, and how many entries its log should have.

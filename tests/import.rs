@@ -27,8 +27,8 @@ fn cities() -> PathBuf {
     if full.exists() {
         return full;
     }
-    let line = "import: the full set of cities is not there, the bundled sample is imported";
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    let line = "import: the full set of cities is not there, the bundled sample is imported\n";
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
     repository("src/cli/sample/cities.ndjson.gz")
 }
 

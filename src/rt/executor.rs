@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement, TaskQueueHandle};
 
+use super::pulse::{self, Turns};
 use super::readiness;
 
 /// Memory registered with each of an executor's three rings, in bytes: the least the runtime
@@ -18,15 +19,10 @@ use super::readiness;
 /// the limit of locked memory (8 MiB by default, all executors of a user together).
 const RING_MEMORY: usize = 64 << 10;
 
-/// The longest a busy core goes without entering its rings. It needs them to sleep, and for wakers
-/// that foreign threads use without a [`super::Line`]; sockets, timers and lines do not wait.
-const TURN: Duration = Duration::from_millis(5);
-
-/// How often a core is woken whatever happens. Where `TURN` ends before the first task of a turn
-/// has run (the thread lost its CPU just there), the runtime takes that for an empty queue and
-/// sleeps although tasks are queued (glommio 0.9, `run_task_queues` and its caller): until the
-/// next event of a ring, which this is.
-const REVIVAL: Duration = Duration::from_millis(20);
+/// The runtime's preempt timer, which we set never to fire: a busy core needs no ring (sockets,
+/// timers and lines do not wait for one), and the timer can put it to sleep with work to do, see
+/// [`super::pulse`].
+const TURN: Duration = Duration::from_secs(24 * 3_600);
 
 /// An executor that was started; see [`Joining::join`].
 #[derive(Debug)]
@@ -95,11 +91,12 @@ where
         };
         let _ = started.send(Ok(()));
         Some(executor.run(async move {
-            spawn_local(readiness::drive());
-            let revival = queue(revive());
+            let turns = Turns::default();
+            let pulse = queue(pulse::keep(turns.clone()));
+            spawn_local(readiness::drive(turns));
             let value = make_future().await;
             readiness::close();
-            drop(revival);
+            drop(pulse);
             // What nothing can wake any more was queued by `close`; let it be dropped.
             yield_now().await;
             value
@@ -109,12 +106,6 @@ where
         .recv()
         .unwrap_or_else(|_| Err(io::Error::other("the executor panicked at its start")))?;
     Ok(Joining { thread })
-}
-
-async fn revive() {
-    loop {
-        glommio::timer::sleep(REVIVAL).await;
-    }
 }
 
 fn make_executor(cpu: Option<usize>) -> io::Result<LocalExecutor> {
@@ -134,7 +125,7 @@ pub fn spawn_local(task: impl Future<Output = ()> + 'static) {
     queue(task).detach();
 }
 
-fn queue(task: impl Future<Output = ()> + 'static) -> glommio::Task<()> {
+fn queue<T: 'static>(task: impl Future<Output = T> + 'static) -> glommio::Task<T> {
     // The default queue exists as long as the executor.
     glommio::spawn_local_into(task, TaskQueueHandle::default()).expect("tasks run on a core")
 }

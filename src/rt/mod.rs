@@ -11,6 +11,7 @@
 mod bell;
 mod executor;
 mod probe;
+mod pulse;
 mod readiness;
 mod tcp;
 pub mod thread;

@@ -24,6 +24,7 @@ use glommio::net::TcpStream;
 use glommio::timer::Timer;
 
 use super::executor::yield_now;
+use super::pulse::Turns;
 use super::{bell, timers};
 
 /// The token of the core's bell, which no socket gets.
@@ -116,10 +117,11 @@ pub(super) fn wake_by(at: Instant) {
 }
 
 /// Wakes whom edges and timers concern, turn after turn, until [`close`].
-pub(super) async fn drive() {
+pub(super) async fn drive(turns: Turns) {
     let poller = Poller::current();
     let mut armed = None;
     while !poller.closed.get() {
+        turns.take();
         let woken = poller.collect() + timers::fire() + bell::answer();
         if woken > 0 {
             // Queued behind the tasks just woken: the turn is theirs.

@@ -10,7 +10,8 @@ fn faults_have_their_words() {
     let kinds = "code=400, message=code=400, message=Unmarshal type error: expected=";
     let min = |kind: &str| {
         format!(
-            "code=400, message=Key: '{kind}.Records' Error:Field validation for 'Records' failed on the 'min' tag"
+            "code=400, message=Key: '{kind}.Records' Error:Field validation for 'Records' \
+             failed on the 'min' tag"
         )
     };
     for (operation, of) in [("put", "MutationReq"), ("delete", "MutationReq"), ("get", "GetReq")] {

@@ -115,7 +115,11 @@ fn a_missing_row_is_nil_in_every_name() {
 #[test]
 fn keys_with_nul_are_keys() {
     let fire = Fire::start();
-    fire.ok("put", r#"{"Records":[{"pk":"a\u0000b","sk":"c","data":{"n":1}},{"pk":"a","sk":"b\u0000c","data":{"n":2}},{"pk":"a","sk":"b","data":{"n":3}}]}"#);
+    let body = r#"{"Records":[
+        {"pk":"a\u0000b","sk":"c","data":{"n":1}},
+        {"pk":"a","sk":"b\u0000c","data":{"n":2}},
+        {"pk":"a","sk":"b","data":{"n":3}}]}"#;
+    fire.ok("put", body);
     let got = fire
         .records("get", r#"{"Records":[{"pk":"a\u0000b","sk":"c"},{"pk":"a","sk":"b\u0000c"}]}"#);
     assert_eq!((&got[0]["Data"]["n"], &got[1]["Data"]["n"]), (&1.into(), &2.into()));

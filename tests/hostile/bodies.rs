@@ -45,7 +45,8 @@ fn last_words(stream: &mut TcpStream) -> (u16, String) {
 /// A length is declared, and a few bytes of it sent.
 pub fn declared_and_not_sent(address: SocketAddr) {
     let targets = ["POST /v1/records:get", "POST /records/put", "PUT /v1/records/pk/late"];
-    let head = "HTTP/1.1\r\nHost: pumice\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{";
+    let head = "HTTP/1.1\r\nHost: pumice\r\nContent-Type: application/json\r\n\
+                Content-Length: 1000000\r\n\r\n{";
     let waiting: Vec<_> = targets
         .iter()
         .flat_map(|target| (0..MANY).map(move |_| target))
