@@ -59,6 +59,19 @@ fn choice(cond: &BoxedStrategy<String>, sides: &BoxedStrategy<String>) -> BoxedS
         .boxed()
 }
 
+const LISTS: &[&str] = &[
+    "[]",
+    "[1, 2, 3]",
+    "[0.5, 'ho', nil, true]",
+    "data.l",
+    "data.m",
+    "data.x",
+    "data.k",
+    "[data.n, data.w]",
+    "data.l[1:]",
+    "data.x[:-1]",
+];
+
 impl Grammar {
     fn leaves() -> Self {
         Self {
@@ -106,18 +119,7 @@ impl Grammar {
                 "data.t[1:3]",
                 "data.t[-2:]",
             ]),
-            list: words(&[
-                "[]",
-                "[1, 2, 3]",
-                "[0.5, 'ho', nil, true]",
-                "data.l",
-                "data.m",
-                "data.x",
-                "data.k",
-                "[data.n, data.w]",
-                "data.l[1:]",
-                "data.x[:-1]",
-            ]),
+            list: words(LISTS),
             test: words(&[
                 "true",
                 "false",

@@ -117,7 +117,9 @@ mod tests {
 
     #[test]
     fn keys_are_any_utf8_bytes() {
-        let record = |pk: &str, sk: &str| Target::Record(pk.into(), sk.into());
+        fn record<'k>(pk: &'k str, sk: &'k str) -> Target<'k> {
+            Target::Record(pk.into(), sk.into())
+        }
         assert_eq!(Target::of("/v1/records/a/b").unwrap(), record("a", "b"));
         assert_eq!(Target::of("/v1/records/a/").unwrap(), record("a", ""));
         assert_eq!(Target::of("/v1/records/a%2Fb/c%00%2f/d").unwrap(), record("a/b", "c\0//d"));

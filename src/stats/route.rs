@@ -83,25 +83,15 @@ pub const STATUSES: [&str; 17] = [
 
 /// The index in [`STATUSES`] of a status code.
 pub fn status_index(status: u16) -> usize {
-    match status {
-        200 => 0,
-        201 => 1,
-        204 => 2,
-        304 => 3,
-        400 => 4,
-        404 => 5,
-        405 => 6,
-        412 => 7,
-        413 => 8,
-        415 => 9,
-        429 => 10,
-        500 => 11,
-        503 => 12,
-        504 => 13,
-        100..=399 => 14,
-        400..=499 => 15,
-        _ => 16,
-    }
+    const CLASSES: usize = STATUSES.len() - 3;
+    const NAMED: [u16; CLASSES] =
+        [200, 201, 204, 304, 400, 404, 405, 412, 413, 415, 429, 500, 503, 504];
+    let named = NAMED.iter().position(|named| *named == status);
+    named.unwrap_or(match status {
+        ..400 => CLASSES,
+        400..500 => CLASSES + 1,
+        _ => CLASSES + 2,
+    })
 }
 
 #[cfg(test)]

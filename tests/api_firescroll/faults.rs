@@ -52,6 +52,14 @@ fn faults_have_their_words() {
         let text = fire.bad(operation, &many);
         assert_eq!(text, "code=400, message=Records has 10001 elements, allowed are 10000");
     }
+    assert!(fire.keys(r#"{"pk":"a"}"#).is_empty(), "nothing of all this was put");
+    fire.stop();
+}
+
+#[test]
+fn data_is_an_object_of_some_size() {
+    let fire = Fire::start();
+    let kinds = "code=400, message=code=400, message=Unmarshal type error: expected=";
     for (data, got) in [("[1]", "array"), ("1", "number"), ("\"a\"", "string"), ("true", "bool")] {
         let text = fire.bad("put", &format!(r#"{{"Records":[{{"pk":"a","data":{data}}}]}}"#));
         assert!(

@@ -3,7 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::server::Reply;
 use crate::{Api, error, token};
+
+/// A read with these headers.
+type Read<'a> = dyn Fn(&[(&str, &str)]) -> Reply + 'a;
 
 const ID: &str = "00112233445566778899aabbccddeeff";
 
@@ -14,7 +18,7 @@ fn a_read_waits_for_what_the_client_has_seen() {
     let (partition, offset) = token(&api.put(at, &[], "1"));
     let seen = format!("{partition}:{offset}");
     let next = format!("{partition}:{}", offset + 1);
-    let routes: [&dyn Fn(&[(&str, &str)]) -> crate::server::Reply; 3] = [
+    let routes: [&Read<'_>; 3] = [
         &|headers| api.get(at, headers),
         &|headers| api.get("/v1/records/pk", headers),
         &|headers| api.post("/v1/records:get", headers, r#"{"keys":[{"pk":"pk","sk":"sk"}]}"#),
