@@ -59,6 +59,7 @@ fn attacks_disturb_nobody_and_leave_nothing_behind() {
         let address = server.http;
         let slow: Vec<_> = slow.map(|attack| scope.spawn(move || attack(address))).into();
         bodies::endless_gush(address);
+        bodies::laborious(address);
         floods::all(address, 20_000);
         crowd::idle(address);
         slow.into_iter().for_each(|attack| attack.join().unwrap());

@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
+use crate::rt;
+
 /// The body of an answer.
 pub enum Body {
     /// No byte.
@@ -67,7 +69,7 @@ impl hyper::body::Body for Body {
             Self::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
             Self::Pages { rested, .. } if !*rested => {
                 *rested = true;
-                context.waker().wake_by_ref();
+                rt::queue_again(context);
                 return Poll::Pending;
             }
             Self::Pages { next, rested } => {

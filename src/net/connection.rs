@@ -57,14 +57,18 @@ where
 {
     let peer = member.peer();
     let mut talk = pin!(AssertUnwindSafe(talk(stream, peer, shared)).catch_unwind());
-    poll_fn(|cx| match peer.order(cx) {
-        Order::EndLate => Poll::Ready(End::Late),
-        Order::EndDrain => Poll::Ready(End::Drained),
-        Order::Serve | Order::Finish => talk.as_mut().poll(cx).map(|talked| match talked {
-            Ok(Ok(())) => End::Closed,
-            Ok(Err(fault)) => end_by(&fault),
-            Err(_) => End::Panicked,
-        }),
+    poll_fn(|cx| {
+        // A peer that always has more to say keeps this task queued: the others get their turn.
+        rt::look_again();
+        match peer.order(cx) {
+            Order::EndLate => Poll::Ready(End::Late),
+            Order::EndDrain => Poll::Ready(End::Drained),
+            Order::Serve | Order::Finish => talk.as_mut().poll(cx).map(|talked| match talked {
+                Ok(Ok(())) => End::Closed,
+                Ok(Err(fault)) => end_by(&fault),
+                Err(_) => End::Panicked,
+            }),
+        }
     })
     .await
 }

@@ -19,6 +19,9 @@ const BEAT: Duration = Duration::from_secs(1);
 /// Beats that a drain gives to a head that has begun and to a peer that has just connected.
 const HEAD_AT_DRAIN: u32 = 1;
 
+/// Beats that a peer has to end its side after we have ended ours: a slow round trip.
+const TIME_TO_LEAVE: u32 = 2;
+
 /// The beat that never comes (it would in 136 years).
 const NEVER: u32 = u32::MAX;
 
@@ -43,6 +46,8 @@ pub(super) struct Peer {
     head_by: Cell<u32>,
     /// When the peer must have taken something, if it owes us that.
     take_by: Cell<u32>,
+    /// When a peer that was told the end must have ended its side.
+    leave_by: Cell<u32>,
     /// How many wait for the peer to take something: replies, and the socket itself.
     untaken: Cell<u32>,
     /// HTTP/1: requests whose head has ended and whose reply has not.
@@ -88,6 +93,7 @@ impl Watch {
             order: Cell::new(Order::Serve),
             head_by: Cell::new(self.now.get() + self.head_time),
             take_by: Cell::new(NEVER),
+            leave_by: Cell::new(NEVER),
             untaken: Cell::new(0),
             answering: Cell::new(0),
         });
@@ -114,6 +120,9 @@ impl Watch {
         for peer in self.peers.borrow().iter() {
             if now >= peer.head_by.get().min(peer.take_by.get()) {
                 peer.give(Order::EndLate);
+            }
+            if peer.had_time_to_leave() {
+                peer.wake();
             }
         }
     }
@@ -162,9 +171,13 @@ impl Peer {
     fn give(&self, order: Order) {
         if order > self.order.get() {
             self.order.set(order);
-            if let Some(task) = &*self.task.borrow() {
-                task.wake_by_ref();
-            }
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(task) = &*self.task.borrow() {
+            task.wake_by_ref();
         }
     }
 
@@ -178,6 +191,17 @@ impl Peer {
     /// No head is awaited any more.
     pub(super) fn head_ended(&self) {
         self.head_by.set(NEVER);
+    }
+
+    /// Our side has ended, and the peer is to end its own.
+    pub(super) fn leaves(&self) {
+        self.head_by.set(NEVER);
+        self.leave_by.set(self.watch.now.get() + 1 + TIME_TO_LEAVE);
+    }
+
+    /// Whether the peer need not be waited for any longer.
+    pub(super) fn had_time_to_leave(&self) -> bool {
+        self.watch.now.get() >= self.leave_by.get()
     }
 
     /// A request is being answered.
@@ -324,6 +348,18 @@ mod tests {
         assert_eq!((order(&silent), order(&busy)), (Order::EndLate, Order::Finish));
         watch.end();
         assert_eq!(order(&busy), Order::EndDrain);
+    }
+
+    #[test]
+    fn a_peer_that_was_told_the_end_has_its_time() {
+        let watch = watch();
+        let member = watch.join();
+        member.peer().leaves();
+        beats(&watch, 2);
+        assert!(!member.peer().had_time_to_leave());
+        beats(&watch, 1);
+        assert!(member.peer().had_time_to_leave());
+        assert_eq!(order(&member), Order::Serve);
     }
 
     #[test]

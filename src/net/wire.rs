@@ -16,6 +16,12 @@ use crate::rt::Stream;
 /// What an HTTP/2 client sends first (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Bytes that are thrown away at once while a peer leaves, how often in one turn, and how many of
+/// one peer: more than it can have on its way within our windows and its socket's buffers.
+const DISCARD: usize = 4_096;
+const DISCARDS_A_TURN: usize = 16;
+const DISCARD_MAX: usize = 8 << 20;
+
 /// The protocol that a connection's first bytes speak. All that is not HTTP/2 is left to HTTP/1,
 /// which refuses what it does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +40,15 @@ pub(super) struct Wire {
     given: usize,
     has_heads: bool,
     is_blocked: bool,
+    /// Bytes thrown away since our side ended; `None` before.
+    discarded: Option<usize>,
 }
 
 impl Wire {
     pub(super) fn new(stream: Stream, peer: Rc<Peer>) -> Wire {
         let first = [0; PREFACE.len()];
-        Wire { stream, peer, first, len: 0, given: 0, has_heads: true, is_blocked: false }
+        let (has_heads, is_blocked, discarded) = (true, false, None);
+        Wire { stream, peer, first, len: 0, given: 0, has_heads, is_blocked, discarded }
     }
 
     /// Reads until it is clear what the peer speaks. `None` when it said nothing: it has closed,
@@ -72,6 +81,27 @@ impl Wire {
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer.unfilled()))?;
         self.len += buffer.filled().len();
         Poll::Ready(Ok(()))
+    }
+
+    /// Throws away what the peer still sends, until it ends its side too, had its time, or goes on
+    /// and on.
+    fn poll_left(&mut self, cx: &mut Context<'_>, discarded: usize) -> Poll<io::Result<()>> {
+        let (mut all, mut bytes) = (discarded, [0; DISCARD]);
+        for _ in 0..DISCARDS_A_TURN {
+            if self.peer.had_time_to_leave() || all > DISCARD_MAX {
+                return Poll::Ready(Ok(()));
+            }
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer.unfilled()));
+            // A peer that is lost has left as well.
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            all += buffer.filled().len();
+            self.discarded = Some(all);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Keeps the peer's debt: it owes us room in its socket from the first write that finds none
@@ -134,7 +164,18 @@ impl Write for Wire {
         Poll::Ready(Ok(()))
     }
 
+    /// Ends our side, and then waits for the peer's end: a socket that is closed with bytes unread
+    /// is reset, and a reply that the peer has not taken from its own socket yet is lost with it.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let discarded = match self.discarded {
+            Some(discarded) => discarded,
+            None => {
+                ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+                self.peer.leaves();
+                0
+            }
+        };
+        self.discarded = Some(discarded);
+        self.poll_left(cx, discarded)
     }
 }

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::sync::mpsc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use super::readiness;
 /// the limit of locked memory (8 MiB by default, all executors of a user together).
 const RING_MEMORY: usize = 64 << 10;
 
-/// The runtime's preempt timer, which we set never to fire: a busy core needs no ring (sockets,
-/// timers and lines do not wait for one), and the timer can put it to sleep with work to do, see
-/// [`super::pulse`].
-const TURN: Duration = Duration::from_secs(24 * 3_600);
+/// The runtime's preempt timer: the longest a busy core goes without entering its rings. Sockets,
+/// timers and lines do not wait for that, see [`super::look_again`]. Not shorter, since the timer
+/// can put a core to sleep with work to do, see [`super::pulse`].
+const TURN: Duration = Duration::from_millis(100);
 
 /// An executor that was started; see [`Joining::join`].
 #[derive(Debug)]
@@ -130,17 +130,23 @@ fn queue<T: 'static>(task: impl Future<Output = T> + 'static) -> glommio::Task<T
     glommio::spawn_local_into(task, TaskQueueHandle::default()).expect("tasks run on a core")
 }
 
-/// Lets every task that is queued now run once.
+/// Lets every task that is queued now run once, and those that a socket or a timer is ready for.
 pub async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {
         if std::mem::replace(&mut yielded, true) {
             return Poll::Ready(());
         }
-        cx.waker().wake_by_ref();
+        queue_again(cx);
         Poll::Pending
     })
     .await;
+}
+
+/// Queues the task of `cx` behind those that are queued now, as [`yield_now`] does.
+pub fn queue_again(cx: &Context<'_>) {
+    readiness::look_again();
+    cx.waker().wake_by_ref();
 }
 
 #[cfg(test)]

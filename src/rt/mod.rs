@@ -18,7 +18,8 @@ pub mod thread;
 mod timers;
 
 pub use bell::Line;
-pub use executor::{Crashed, Joining, spawn, spawn_local, yield_now};
+pub use executor::{Crashed, Joining, queue_again, spawn, spawn_local, yield_now};
 pub use probe::{Missing, probe};
+pub use readiness::look_again;
 pub use tcp::{Listener, Stream, bind};
 pub use timers::{HyperTimer, Sleep, sleep, timeout};

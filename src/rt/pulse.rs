@@ -5,9 +5,9 @@
 //! Why: glommio 0.9 takes its queue for empty when an event of its latency ring falls between the
 //! last look at its rings and the first task of a turn (`run_task_queues` then returns false and
 //! its caller parks), and sleeps until some ring has another event, for ever if need be. Its
-//! preempt timer is such an event, so a core has none ([`super::executor`]); this is the net under
-//! that. A timer of the core itself would be no net: its task can be among the forgotten ones. A
-//! wake from another thread always writes the eventfd of a core that sleeps.
+//! preempt timer is such an event, so a core's is long; this is the net under that. A timer of the
+//! core itself would be no net: its task can be among the forgotten ones. A wake from another
+//! thread always writes the eventfd of a core that sleeps.
 
 use std::future::{pending, poll_fn};
 use std::io;

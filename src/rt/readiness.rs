@@ -116,6 +116,13 @@ pub(super) fn wake_by(at: Instant) {
     }
 }
 
+/// Has the core look at its sockets, timers and lines once the tasks that are queued now have run.
+/// A task that wakes itself must call this, or it keeps the core from its ring, and so from hearing
+/// of anything else, until the runtime's preempt timer fires.
+pub fn look_again() {
+    Poller::current().look_again();
+}
+
 /// Wakes whom edges and timers concern, turn after turn, until [`close`].
 pub(super) async fn drive(turns: Turns) {
     let poller = Poller::current();

@@ -147,3 +147,15 @@ fn wrong_turns() {
     }
     fire.stop();
 }
+
+#[test]
+fn bodies_of_very_many_parts_cost_little() {
+    let fire = Fire::start();
+    let nulls = format!(r#"{{"Records":[{}{{}}]}}"#, "{},".repeat(5_000_000));
+    let text = fire.bad("get", &nulls);
+    assert_eq!(text, "code=400, message=Records has 5000001 elements, allowed are 10000");
+    let names = format!(r#"{{{}"Records":[]}}"#, r#""a":1,"#.repeat(2_000_000));
+    let text = fire.bad("put", &names);
+    assert!(text.contains("error=an object has more than 1000 names"), "{text}");
+    fire.stop();
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::frames::{END_HEADERS, END_STREAM, HEADERS, Raw, frame, get};
 use crate::server::keepalive::Connection;
-use crate::server::reply;
+use crate::server::{reply, request};
 
 /// Longer than the server's patience, so that only a server that has none fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -109,6 +109,20 @@ fn too_large(mut connection: Connection, head: &str, chunk: &str) {
     if let Ok(reply) = connection.reply(true) {
         assert_eq!(reply.status, 413, "{reply:?}");
         assert_eq!(reply.json()["error"]["code"], "too_large");
+    }
+}
+
+/// Bodies of the largest size that are all work: patterns to read, elements and names to count.
+pub fn laborious(address: SocketAddr) {
+    let pattern = r#"pk matches \"\\\\w{200}\""#;
+    let record = format!(r#"{{"pk":"pk","if":"{}"}}"#, [pattern; 30].join("||"));
+    let patterns = format!(r#"{{"Records":[{}]}}"#, vec![record; 10_000].join(","));
+    let elements = format!(r#"{{"Records":[{}{{}}]}}"#, "{},".repeat(5_000_000));
+    let names = format!(r#"{{{}"Records":[]}}"#, r#""a":1,"#.repeat(2_000_000));
+    let json = [("content-type", "application/json")];
+    for (body, status) in [(patterns, 200), (elements, 400), (names, 400)] {
+        let reply = request(address, "POST", "/records/put", &json, body.as_bytes());
+        assert_eq!(reply.status, status, "{}", reply.text());
     }
 }
 

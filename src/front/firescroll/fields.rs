@@ -5,10 +5,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use pumice_model::limits::BATCH_MAX;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::front::problem::Problem;
+
+/// Names of one object, unknown ones included: a body may hold millions, and nobody means them.
+const NAMES_MAX: usize = 1_000;
 
 /// One JSON object of a request, and where it stands.
 pub struct Fields<'b> {
@@ -30,16 +34,20 @@ impl<'b> Fields<'b> {
         Self::object(body, path, raw)
     }
 
-    /// A field that must be an array of objects; null, `[]` and nothing give no element.
+    /// A field that must be an array of objects, as many as a request may have; null, `[]` and
+    /// nothing give no element.
     pub fn objects(&self, name: &'static str) -> Result<Vec<Fields<'b>>, Problem> {
         let Some(raw) = self.get(name) else { return Ok(Vec::new()) };
         if kind(raw) != "array" {
             return Err(self.mismatch(name, "array", raw));
         }
-        let elements: Vec<&'b RawValue> =
-            serde_json::from_str(raw.get()).map_err(|fault| syntax_error(self.body, &fault))?;
+        let elements: Result<Elements<'b>, _> = serde_json::from_str(raw.get());
+        let Elements { kept, count } = elements.map_err(|fault| syntax_error(self.body, &fault))?;
+        if count > BATCH_MAX {
+            return Err(bad(format_args!("{name} has {count} elements, allowed are {BATCH_MAX}")));
+        }
         let path = Cow::Borrowed(name);
-        elements.into_iter().map(|raw| Self::object(self.body, path.clone(), raw)).collect()
+        kept.into_iter().map(|raw| Self::object(self.body, path.clone(), raw)).collect()
     }
 
     /// A field that must be an object.
@@ -152,6 +160,39 @@ fn kind(raw: &RawValue) -> &'static str {
     }
 }
 
+/// The elements of an array: those that a request may have, and how many there are.
+struct Elements<'b> {
+    kept: Vec<&'b RawValue>,
+    count: usize,
+}
+
+impl<'de> Deserialize<'de> for Elements<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Kept;
+        impl<'de> Visitor<'de> for Kept {
+            type Value = Elements<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Elements<'de>, A::Error> {
+                let mut kept = Vec::new();
+                while kept.len() < BATCH_MAX {
+                    let Some(raw) = seq.next_element()? else { break };
+                    kept.push(raw);
+                }
+                let mut count = kept.len();
+                while seq.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Elements { kept, count })
+            }
+        }
+        deserializer.deserialize_seq(Kept)
+    }
+}
+
 struct Object<'b>(Vec<(Cow<'b, str>, &'b RawValue)>);
 
 impl<'de> Deserialize<'de> for Object<'de> {
@@ -167,6 +208,9 @@ impl<'de> Deserialize<'de> for Object<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
                 let mut fields = Vec::with_capacity(4);
                 while let Some(Name(name)) = map.next_key()? {
+                    if fields.len() == NAMES_MAX {
+                        return Err(A::Error::custom("an object has more than 1000 names"));
+                    }
                     fields.push((name, map.next_value()?));
                 }
                 Ok(Object(fields))
@@ -206,11 +250,11 @@ mod tests {
         assert_eq!(
             message(r#"{"Records":[{"pk":5}]}"#),
             "code=400, message=code=400, message=Unmarshal type error: expected=string, \
-             got=number, field=Records.pk, offset=18"
+             got=number, field=Records.pk, offset=19"
         );
         assert!(
             message("{\n\"Records\":[}")
-                .starts_with("code=400, message=code=400, message=Syntax error: offset=13, error=")
+                .starts_with("code=400, message=code=400, message=Syntax error: offset=14, error=")
         );
         assert!(message("[]").contains("expected=object, got=array, field=, offset=2"));
     }
