@@ -155,7 +155,7 @@ fn an_import_without_a_server_says_so() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = run(&["import", file.to_str().unwrap(), "--to", &format!("http://{free}")]);
     assert_eq!(refused.0, 1, "{refused:?}");
-    assert!(refused.2.contains("line 1 ") && refused.2.contains("cannot reach"), "{refused:?}");
+    assert!(refused.2.contains("cannot reach"), "{refused:?}");
     let absent = dir.path().join("absent");
     let absent = run(&["import", absent.to_str().unwrap()]);
     assert!(absent.0 != 0 && absent.2.contains("absent"), "{absent:?}");

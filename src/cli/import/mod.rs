@@ -69,8 +69,10 @@ pub fn run(args: &ImportArgs) -> Done {
 /// Sends every record of the source and waits until each is judged.
 ///
 /// # Errors
-/// Only when nothing could be started: what goes wrong later is counted in the summary.
+/// Only when nothing could be started, a server that is not there included: what goes wrong later
+/// is counted in the summary.
 pub async fn load(client: &Client, source: Source, from_line: u64) -> Result<Summary, Failure> {
+    client.namespace().await?;
     let started = Instant::now();
     let progress = Arc::new(Progress::new(source.size));
     let stop = Arc::new(AtomicBool::new(false));
