@@ -21,6 +21,7 @@ mod heads;
 #[path = "hostile/memory.rs"]
 mod memory;
 
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use bystander::Bystander;
@@ -28,6 +29,9 @@ use server::{Server, request};
 
 /// The record that bystanders read.
 pub const RECORD: &str = "/v1/records/pk/sk";
+
+/// Tests that say how long a read took have the machine to themselves, as far as this file goes.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A server with one record, whose only core serves attackers and bystanders alike.
 pub fn start(dir: &tempfile::TempDir) -> Server {
@@ -40,6 +44,7 @@ pub fn start(dir: &tempfile::TempDir) -> Server {
 
 #[test]
 fn attacks_disturb_nobody_and_leave_nothing_behind() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let server = start(&dir);
     bodies::fill(server.http);
@@ -59,7 +64,7 @@ fn attacks_disturb_nobody_and_leave_nothing_behind() {
         let address = server.http;
         let slow: Vec<_> = slow.map(|attack| scope.spawn(move || attack(address))).into();
         bodies::endless_gush(address);
-        bodies::laborious(address);
+        bodies::of_many_parts(address);
         floods::all(address, 20_000);
         crowd::idle(address);
         slow.into_iter().for_each(|attack| attack.join().unwrap());
@@ -67,5 +72,16 @@ fn attacks_disturb_nobody_and_leave_nothing_behind() {
     bystander.had_answers_in_time();
     memory::is_back(&server, before);
     assert_eq!(request(server.http, "GET", RECORD, &[], b"").text(), "\"here\"");
+    assert!(server.stop().success());
+}
+
+#[test]
+fn hard_work_for_one_holds_up_no_other() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(&dir);
+    let bystander = Bystander::watch(server.http);
+    bodies::laborious(server.http);
+    bystander.had_answers_in_time();
     assert!(server.stop().success());
 }

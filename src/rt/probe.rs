@@ -54,8 +54,8 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// Checks kernel, policy and limits, and raises this process's soft limit of locked memory to its
-/// hard one.
+/// Checks kernel, policy and limits, and raises this process's soft limits of locked memory and of
+/// open files (one a connection) to its hard ones.
 ///
 /// # Errors
 /// The first thing that is missing.
@@ -64,7 +64,8 @@ pub fn probe() -> Result<(), Missing> {
     if (major, minor) < KERNEL_MIN {
         return Err(Missing::Kernel(major, minor));
     }
-    let locked = raise_locked_memory();
+    raise(libc::RLIMIT_NOFILE);
+    let locked = raise(libc::RLIMIT_MEMLOCK);
     if locked < MEMLOCK_MIN {
         return Err(Missing::LockedMemory(locked));
     }
@@ -85,18 +86,18 @@ fn kernel() -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-/// Returns the soft limit as it stands after the attempt, in bytes.
+/// Returns the soft limit as it stands after the attempt.
 #[expect(unsafe_code, reason = "the limits of a process have no safe interface in std")]
-fn raise_locked_memory() -> u64 {
+fn raise(resource: libc::__rlimit_resource_t) -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a valid, writable rlimit for both calls.
     unsafe {
-        if libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) != 0 {
+        if libc::getrlimit(resource, &mut limit) != 0 {
             return 0;
         }
         let soft = limit.rlim_cur;
         limit.rlim_cur = limit.rlim_max;
-        if soft < limit.rlim_max && libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) != 0 {
+        if soft < limit.rlim_max && libc::setrlimit(resource, &limit) != 0 {
             return soft;
         }
     }

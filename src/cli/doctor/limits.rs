@@ -73,9 +73,10 @@ pub fn open_files(limits: &str) -> Row {
         "each connection takes one: `ulimit -n {OPEN_FILES_ENOUGH}`, LimitNOFILE= (systemd) or \
          --ulimit nofile= (docker)"
     );
-    match soft {
-        soft if soft >= OPEN_FILES_ENOUGH => ok("open files", found),
-        soft if soft >= OPEN_FILES_LEAST => warn("open files", found, remedy),
+    // A server raises the soft limit to the hard one.
+    match hard {
+        hard if hard >= OPEN_FILES_ENOUGH => ok("open files", found),
+        hard if hard >= OPEN_FILES_LEAST => warn("open files", found, remedy),
         _ => fail("open files", found, remedy),
     }
 }
