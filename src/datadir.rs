@@ -36,19 +36,18 @@ pub enum DataDirFault {
     Taken(PathBuf),
     /// It was made for other cluster settings.
     #[error(
-        "data directory {path} was made with {name} {has}, not {asked}: it never changes; \
-         use {has}, or another --data-dir"
+        "data directory {path} was made with {what}: that never changes; use what it has, or \
+         another --data-dir"
     )]
     Differs {
         /// The directory.
         path: PathBuf,
-        /// Which setting.
-        name: &'static str,
-        /// What the directory has.
-        has: String,
-        /// What the process was told.
-        asked: String,
+        /// Every setting that differs.
+        what: String,
     },
+    /// A shard of it is not there.
+    #[error("{0} is gone, with all its records: restore it from a backup")]
+    ShardGone(PathBuf),
     /// It is none.
     #[error("{0} is no data directory of Pumice: it has no {CLUSTER}")]
     None(PathBuf),
@@ -92,7 +91,10 @@ impl DataDir {
         fs::create_dir_all(path).map_err(|source| io_fault(path, source))?;
         let lock = lock(path)?;
         let described = match read(path)? {
-            Some(described) => described,
+            Some(described) => {
+                missing_shard(path, described.shards)?;
+                described
+            }
             None => {
                 let described = Described {
                     format: FORMAT,
@@ -101,21 +103,30 @@ impl DataDir {
                     hash: cluster.hash.to_string(),
                     shards: shards.unwrap_or(default_shards),
                 };
+                // Before the description, which says from then on that they must be there.
+                for shard in 0..described.shards {
+                    let shard = shard_path(path, shard);
+                    fs::create_dir_all(&shard).map_err(|source| io_fault(&shard, source))?;
+                }
                 write(path, &described)?;
                 described
             }
         };
-        let differs = |name, has: String, asked: String| {
-            let path = path.to_owned();
-            let fault =
-                DataDirFault::Differs { path, name, has: has.clone(), asked: asked.clone() };
-            if has == asked { Ok(()) } else { Err(fault) }
-        };
-        differs("namespace", described.namespace.clone(), cluster.namespace.clone())?;
-        differs("partitions", described.partitions.to_string(), cluster.partitions.to_string())?;
-        differs("hash", described.hash.clone(), cluster.hash.to_string())?;
         let asked = shards.unwrap_or(described.shards);
-        differs("shards", described.shards.to_string(), asked.to_string())?;
+        let differing: Vec<String> = [
+            ("namespace", described.namespace.clone(), cluster.namespace.clone()),
+            ("partitions", described.partitions.to_string(), cluster.partitions.to_string()),
+            ("hash", described.hash.clone(), cluster.hash.to_string()),
+            ("shards", described.shards.to_string(), asked.to_string()),
+        ]
+        .into_iter()
+        .filter(|(_, has, asked)| has != asked)
+        .map(|(name, has, asked)| format!("{name} {has}, not {asked}"))
+        .collect();
+        if !differing.is_empty() {
+            let (path, what) = (path.to_owned(), differing.join("; "));
+            return Err(DataDirFault::Differs { path, what });
+        }
         let (path, cluster) = (path.to_owned(), cluster.clone());
         Ok(Self { path, cluster, shards: described.shards, _lock: lock })
     }
@@ -127,6 +138,7 @@ impl DataDir {
         }
         let lock = lock(path)?;
         let described = read(path)?.ok_or_else(|| DataDirFault::None(path.to_owned()))?;
+        missing_shard(path, described.shards)?;
         let hash: Hash = described.hash.parse().map_err(|fault| DataDirFault::Unreadable {
             path: path.join(CLUSTER),
             message: format!("{fault}"),
@@ -156,9 +168,19 @@ impl DataDir {
                 shards: self.shards,
                 shard: ShardId(shard),
             };
-            (self.path.join(format!("shard-{shard:03}")), identity)
+            (shard_path(&self.path, shard), identity)
         })
     }
+}
+
+fn shard_path(path: &Path, shard: u16) -> PathBuf {
+    path.join(format!("shard-{shard:03}"))
+}
+
+/// A shard that was made and is gone must not be taken for an empty one.
+fn missing_shard(path: &Path, shards: u16) -> Result<(), DataDirFault> {
+    let gone = (0..shards).map(|shard| shard_path(path, shard)).find(|shard| !shard.is_dir());
+    gone.map_or(Ok(()), |gone| Err(DataDirFault::ShardGone(gone)))
 }
 
 fn lock(path: &Path) -> Result<File, DataDirFault> {

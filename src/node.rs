@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{io, thread};
 
@@ -19,6 +20,7 @@ use crate::mesh::inbox::{Inbox, Outlet, inbox};
 use crate::mesh::lane::{Receiver, lane};
 use crate::mesh::positions::Positions;
 use crate::mesh::ticket::Tickets;
+use crate::net::body::Intake;
 use crate::net::{self, Drain, Limits};
 use crate::owner::Owner;
 use crate::rt;
@@ -89,6 +91,7 @@ pub struct Running {
     cores: Vec<rt::Joining<()>>,
     cores_home: Home,
     owners: Vec<thread::JoinHandle<()>>,
+    abandoned: Arc<AtomicBool>,
     admin_core: rt::Joining<()>,
     admin_home: Home,
     _data_dir: DataDir,
@@ -111,10 +114,11 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
     let process = &settings.process;
     let least = process.cores.len().max(SHARDS_LEAST_BY_DEFAULT);
     let default_shards = u16::try_from(least).unwrap_or(u16::MAX);
-    let data_dir =
-        DataDir::open(&process.data_dir, &settings.cluster, process.shards, default_shards)?;
+    // Before the data directory, so that a start that fails here leaves none behind.
     let (http, sockets) = listen_all(process.http, process.cores.len())?;
     let (admin, admin_sockets) = listen_all(process.admin, 1)?;
+    let data_dir =
+        DataDir::open(&process.data_dir, &settings.cluster, process.shards, default_shards)?;
     let positions = Positions::new(settings.cluster.partitions);
     let shards = open_shards(&data_dir, &settings, &positions)?;
 
@@ -123,7 +127,8 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
     let readers: Vec<Reader> = shards.iter().map(|shard| shard.reader.clone()).collect();
     let inboxes: Vec<Inbox> = shards.iter().map(|shard| shard.inbox.clone()).collect();
     let shard_stats = shards.iter().map(|shard| shard.stats.clone()).collect();
-    let owners = spawn_owners(shards, &cores_home, &positions, &process.cores)?;
+    let abandoned = Arc::<AtomicBool>::default();
+    let owners = spawn_owners(shards, &cores_home, &positions, &process.cores, &abandoned)?;
 
     let (mut cores, mut core_stats, mut net_stats) = (Vec::new(), Vec::new(), Vec::new());
     for (core, (socket, lane)) in sockets.into_iter().zip(lanes).enumerate() {
@@ -169,6 +174,7 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         cores,
         cores_home,
         owners,
+        abandoned,
         admin_core,
         admin_home,
         _data_dir: data_dir,
@@ -205,7 +211,9 @@ impl Running {
         self.phase.drain();
         self.cores_home.drain();
         let cores: Vec<_> = self.cores.into_iter().map(rt::Joining::join).collect();
-        // The cores held the inboxes: with them gone, owners judge what is left and end.
+        // The cores held the inboxes: with them gone, owners end. Whoever waited for an entry that
+        // is still queued has been cut, so that none of them was acknowledged.
+        self.abandoned.store(true, Ordering::Release);
         let owners: Vec<_> = self.owners.into_iter().map(thread::JoinHandle::join).collect();
         self.admin_home.drain();
         let admin = self.admin_core.join();
@@ -261,11 +269,13 @@ fn spawn_owners(
     home: &Home,
     positions: &Positions,
     serving: &[usize],
+    abandoned: &Arc<AtomicBool>,
 ) -> Result<Vec<thread::JoinHandle<()>>, StartFault> {
     let spawn = |shard: Shard| {
         let Shard { id, writer, outlet, stats, .. } = shard;
         let (home, positions) = (home.clone(), positions.clone());
-        let owner = Owner { shard: id, writer, outlet, home, positions, stats };
+        let abandoned = abandoned.clone();
+        let owner = Owner { shard: id, writer, outlet, home, positions, stats, abandoned };
         spawned(owner.spawn(serving), &format!("shard-{id}"))
     };
     shards.into_iter().map(spawn).collect()
@@ -305,6 +315,7 @@ async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>) {
         stats: seed.stats,
         access_log: seed.settings.process.access_log,
         draining: Rc::default(),
+        intake: Intake::default(),
     });
     let drain = Drain::new();
     // This task outlives the context: it must not hold the inboxes, or no owner would ever end.

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pumice::mesh::lane::{Sender, lane};
-use pumice::net::body::{BodyFault, collect};
+use pumice::net::body::{BodyFault, Intake, collect};
 use pumice::net::{Drain, Limits, serve};
 use pumice::rt;
 use pumice::stats::net::NetStats;
@@ -101,11 +101,19 @@ async fn answer(request: Request<Incoming>) -> Response<Full<Bytes>> {
         }
         "/large" => reply(StatusCode::OK, Bytes::from(vec![7; LARGE])),
         "/panic" => panic!("a handler's fault, announced by the test"),
-        "/body" => match collect(request.into_body(), BODY_MAX, Duration::from_millis(200)).await {
+        "/body" => match collect(
+            request.into_body(),
+            BODY_MAX,
+            Duration::from_millis(200),
+            &Intake::default(),
+        )
+        .await
+        {
             Ok(body) => reply(StatusCode::OK, body),
             Err(BodyFault::TooLarge(_)) => reply(StatusCode::PAYLOAD_TOO_LARGE, Bytes::new()),
             Err(BodyFault::TimedOut(_)) => reply(StatusCode::REQUEST_TIMEOUT, Bytes::new()),
             Err(BodyFault::Broken) => reply(StatusCode::BAD_REQUEST, Bytes::new()),
+            Err(BodyFault::Busy) => reply(StatusCode::SERVICE_UNAVAILABLE, Bytes::new()),
         },
         _ => reply(StatusCode::OK, Bytes::from_static(ANSWER.as_bytes())),
     }

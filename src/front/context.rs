@@ -14,6 +14,7 @@ use crate::clock;
 use crate::mesh::inbox::Inbox;
 use crate::mesh::positions::Positions;
 use crate::mesh::ticket::Tickets;
+use crate::net::body::Intake;
 use crate::settings::ClusterSettings;
 use crate::stats::core::CoreStats;
 
@@ -33,6 +34,8 @@ pub struct Context {
     pub stats: Arc<CoreStats>,
     /// One line a request.
     pub access_log: bool,
+    /// What unfinished request bodies hold.
+    pub intake: Intake,
     /// Whether the node has begun to end.
     pub draining: Rc<Cell<bool>>,
 }

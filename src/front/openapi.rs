@@ -69,10 +69,26 @@ const CHANGE: &[Parameter] = &[FIRE_WAIT, WRITE_ID];
 const FIRE_READ: &[Parameter] = &[MIN_OFFSETS, TIMEOUT];
 const FIRE_WAIT: Parameter = ("wait", "query", "log (default): text ok; applied: outcomes");
 const NOT_READ: Reply = ("400", "the request does not read, as text", None);
-const OUTCOMES: &[Reply] =
-    &[("200", "ok, or the outcomes", Some(schema!(wire::FireOutcomes<'static>))), NOT_READ];
-const RECORDS: &[Reply] =
-    &[("200", "the records", Some(schema!(wire::FireList<'static>))), NOT_READ];
+const LARGE: Reply = ("413", "value or body too large", Some(ERROR));
+const NOT_JSON: Reply = ("415", "the body is not JSON", Some(ERROR));
+const FIRE_AWAY: Reply = ("503", "certain that nothing was done; see Retry-After", Some(object));
+const FIRE_UNKNOWN: Reply = ("504", "sent, outcome unknown", Some(object));
+const NOT_JUDGED: Reply = ("500", "the `if` of a list could not be judged", Some(object));
+const FIRE_LARGE: Reply = ("413", "the body is too large, as text", None);
+const OUTCOMES: &[Reply] = &[
+    ("200", "ok, or the outcomes", Some(schema!(wire::FireOutcomes<'static>))),
+    NOT_READ,
+    FIRE_LARGE,
+    FIRE_AWAY,
+    FIRE_UNKNOWN,
+];
+const RECORDS: &[Reply] = &[
+    ("200", "the records", Some(schema!(wire::FireList<'static>))),
+    NOT_READ,
+    FIRE_LARGE,
+    NOT_JUDGED,
+    FIRE_AWAY,
+];
 const FIRE_PUT: Operation = Operation {
     request: Some(schema!(wire::FirePutRequest<'static>)),
     ..fire("/records/put", "FireScroll: puts, each record an entry of its own", CHANGE, OUTCOMES)
@@ -98,6 +114,7 @@ const OPERATIONS: &[Operation] = &[
             ("200", "the value, byte for byte as stored", Some(any)),
             ("304", "unchanged", None),
             INVALID,
+            REFUSED,
             ("404", "no such record", Some(ERROR)),
             AWAY,
         ],
@@ -132,8 +149,8 @@ const OPERATIONS: &[Operation] = &[
             ("200", "replaced, or durable with wait=log", Some(WRITE)),
             INVALID,
             REFUSED,
-            ("413", "value or body too large", Some(ERROR)),
-            ("415", "the body is not JSON", Some(ERROR)),
+            LARGE,
+            NOT_JSON,
             AWAY,
             UNKNOWN,
         ],
@@ -178,6 +195,8 @@ const OPERATIONS: &[Operation] = &[
         answers: &[
             ("200", "one element a key", Some(schema!(wire::GetResponse<'static>))),
             INVALID,
+            LARGE,
+            NOT_JSON,
             AWAY,
         ],
     },
@@ -191,6 +210,8 @@ const OPERATIONS: &[Operation] = &[
             ("200", "made, or durable with wait=log", Some(WRITE)),
             INVALID,
             REFUSED,
+            LARGE,
+            NOT_JSON,
             AWAY,
             UNKNOWN,
         ],

@@ -152,17 +152,18 @@ impl Walk {
     /// One transaction.
     fn step(&mut self, style: &Style, out: &mut Vec<u8>) -> Result<Step, Problem> {
         let context = self.context.clone();
-        let begin = out.len();
         let (at, scope) = (self.at.take(), std::mem::replace(&mut self.scope, Scope::NONE));
         let stepped = context.read(self.partition, |view, now| {
             let partition = self.partition;
             let span = scope.span(at.as_ref(), self.reverse);
             let rows = view.scan(&Range { partition, span, reverse: self.reverse })?;
+            let mut bytes = 0;
             for (looked, item) in rows.enumerate() {
                 let (key, row) = item?;
-                if looked >= ROWS_PER_TRANSACTION || out.len() - begin >= BYTES_PER_TRANSACTION {
+                if looked >= ROWS_PER_TRANSACTION || bytes >= BYTES_PER_TRANSACTION {
                     return Ok(Ok(Step::Rest));
                 }
+                bytes += row.data.len();
                 match self.look(&scope, &key, &row, now) {
                     Ok(Look::Give) if self.given == self.limit => return Ok(Ok(Step::Limit)),
                     Ok(Look::Give) => {

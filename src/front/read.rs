@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
+use http::header::AsHeaderName;
 use pumice_model::ids::Token;
 use pumice_model::limits::{WAIT_DEFAULT_MS, WAIT_MAX_MS};
 use pumice_model::wire;
@@ -17,9 +18,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Waits for `pumice-min-offsets`, at most `pumice-timeout-ms`; then 503 with code `behind`.
 pub async fn caught_up(context: &Context, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(wanted) = headers.get(wire::MIN_OFFSETS) else { return Ok(()) };
-    let text = wanted.to_str().unwrap_or_default();
-    let wanted = wire::parse_offsets(text)
+    let Some(wanted) = all_values(headers, wire::MIN_OFFSETS) else { return Ok(()) };
+    let wanted = wire::parse_offsets(&wanted)
         .map_err(|fault| Problem::syntax(format!("{}: {fault}", wire::MIN_OFFSETS)))?;
     let deadline = Instant::now() + Duration::from_millis(timeout_ms(headers)?);
     for token in wanted {
@@ -33,6 +33,13 @@ pub async fn caught_up(context: &Context, headers: &HeaderMap) -> Result<(), Pro
         }
     }
     Ok(())
+}
+
+/// The values of a header that may stand on several lines, as one list.
+pub fn all_values(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
+    let values = headers.get_all(name);
+    let texts: Vec<&str> = values.iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    (!texts.is_empty()).then(|| texts.join(","))
 }
 
 fn reached(context: &Context, token: Token) -> Result<bool, Problem> {

@@ -9,6 +9,7 @@ use http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use pumice_model::limits::BODY_MAX;
 
+use super::context::Context;
 use super::problem::Problem;
 use crate::net::body::{BodyFault, collect};
 
@@ -16,10 +17,11 @@ use crate::net::body::{BodyFault, collect};
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// The whole body.
-pub async fn body(request: Request<Incoming>) -> Result<Bytes, Problem> {
-    let body = collect(request.into_body(), BODY_MAX, BODY_TIME).await;
+pub async fn body(context: &Context, request: Request<Incoming>) -> Result<Bytes, Problem> {
+    let body = collect(request.into_body(), BODY_MAX, BODY_TIME, &context.intake).await;
     body.map_err(|fault| match fault {
         BodyFault::TooLarge(limit) => Problem::too_large(limit),
+        BodyFault::Busy => Problem::unavailable(fault.to_string()),
         BodyFault::TimedOut(_) | BodyFault::Broken => Problem::syntax(fault.to_string()),
     })
 }

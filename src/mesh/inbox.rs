@@ -23,6 +23,8 @@ const BYTES: u64 = 64 * 1_024 * 1_024;
 const COMMIT_ENTRIES: usize = 8_192;
 /// Bytes of one commit, at most, likewise.
 const COMMIT_BYTES: u64 = 8 * 1_024 * 1_024;
+/// Conditions of one commit, at most, likewise: judging one can take two milliseconds.
+const COMMIT_CONDITIONS: usize = 500;
 
 const _: () = assert!(BODY_MAX as u64 <= BYTES && BATCH_MAX as u64 <= ENTRIES);
 
@@ -72,6 +74,7 @@ pub struct Batch {
 struct Weight {
     entries: u64,
     bytes: u64,
+    conditions: usize,
 }
 
 /// An inbox and its outlet.
@@ -100,7 +103,9 @@ impl Inbox {
     pub fn submit(&self, works: Vec<Work>) -> Result<(), TurnedAway> {
         self.admits()?;
         let bytes = works.iter().map(|work| work.entry.encoded_len()).sum::<usize>();
-        let weight = Weight { entries: works.len() as u64, bytes: bytes as u64 };
+        let mutations = works.iter().flat_map(|work| &work.entry.mutations);
+        let conditions = mutations.filter(|mutation| mutation.condition.is_some()).count();
+        let weight = Weight { entries: works.len() as u64, bytes: bytes as u64, conditions };
         enqueue(&self.stats, weight);
         self.batches.try_send(Batch { works, weight }).map_err(|fault| {
             dequeue(&self.stats, weight);
@@ -118,11 +123,15 @@ impl Outlet {
     /// `None` when every inbox is gone and nothing is left.
     pub fn gather(&self) -> Option<Batch> {
         let mut batch = self.batches.recv().ok()?;
-        while batch.works.len() < COMMIT_ENTRIES && batch.weight.bytes < COMMIT_BYTES {
+        while batch.works.len() < COMMIT_ENTRIES
+            && batch.weight.bytes < COMMIT_BYTES
+            && batch.weight.conditions < COMMIT_CONDITIONS
+        {
             let Ok(more) = self.batches.try_recv() else { break };
             batch.works.extend(more.works);
             batch.weight.entries += more.weight.entries;
             batch.weight.bytes += more.weight.bytes;
+            batch.weight.conditions += more.weight.conditions;
         }
         Some(batch)
     }

@@ -1,6 +1,7 @@
 //! Takes the whole body of a request, within a size and a time. It must never hold more than the
 //! size it was told, whatever the peer declares.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -20,9 +21,43 @@ pub enum BodyFault {
     /// It did not end within the time.
     #[error("the body did not end within {0:?}")]
     TimedOut(Duration),
+    /// The core holds too many unfinished bodies.
+    #[error("too many bodies are being received: at most {INTAKE} bytes of them at once")]
+    Busy,
     /// The peer broke off, or sent bytes that are no body.
     #[error("the body broke off")]
     Broken,
+}
+
+/// Bytes of unfinished bodies that one core holds at most: sixteen of the largest.
+const INTAKE: usize = 256 << 20;
+
+/// Counts the bytes of unfinished bodies on one core.
+#[derive(Debug, Default)]
+pub struct Intake(Cell<usize>);
+
+/// What one body adds to the count, until it is whole or given up.
+struct Held<'i> {
+    intake: &'i Intake,
+    bytes: usize,
+}
+
+impl Held<'_> {
+    fn grow(&mut self, more: usize) -> Result<(), BodyFault> {
+        let all = self.intake.0.get() + more;
+        if all > INTAKE {
+            return Err(BodyFault::Busy);
+        }
+        self.intake.0.set(all);
+        self.bytes += more;
+        Ok(())
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.intake.0.set(self.intake.0.get() - self.bytes);
+    }
 }
 
 /// The whole body of a request, at most `max` bytes, if it ends within `time`. A body that says
@@ -30,7 +65,12 @@ pub enum BodyFault {
 ///
 /// # Errors
 /// As [`BodyFault`] says.
-pub async fn collect(body: Incoming, max: usize, time: Duration) -> Result<Bytes, BodyFault> {
+pub async fn collect(
+    body: Incoming,
+    max: usize,
+    time: Duration,
+    intake: &Intake,
+) -> Result<Bytes, BodyFault> {
     let declared = body.size_hint().lower();
     if declared > max as u64 {
         return Err(BodyFault::TooLarge(max));
@@ -38,11 +78,12 @@ pub async fn collect(body: Incoming, max: usize, time: Duration) -> Result<Bytes
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    rt::timeout(time, gather(body, max)).await.unwrap_or(Err(BodyFault::TimedOut(time)))
+    rt::timeout(time, gather(body, max, intake)).await.unwrap_or(Err(BodyFault::TimedOut(time)))
 }
 
-async fn gather(body: Incoming, max: usize) -> Result<Bytes, BodyFault> {
+async fn gather(body: Incoming, max: usize, intake: &Intake) -> Result<Bytes, BodyFault> {
     let mut chunks = BodyDataStream::new(body);
+    let mut held = Held { intake, bytes: 0 };
     // Most bodies are one chunk, which is handed on as it came.
     let mut whole = next(&mut chunks).await?.unwrap_or_default();
     let mut parts = BytesMut::new();
@@ -51,8 +92,10 @@ async fn gather(body: Incoming, max: usize) -> Result<Bytes, BodyFault> {
             return Ok(if parts.is_empty() { whole } else { parts.freeze() });
         };
         if parts.is_empty() {
+            held.grow(whole.len())?;
             parts.extend_from_slice(&std::mem::take(&mut whole));
         }
+        held.grow(chunk.len())?;
         parts.extend_from_slice(&chunk);
     }
     Err(BodyFault::TooLarge(max))

@@ -127,7 +127,7 @@ pub(super) fn http1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .keep_alive(true)
-        .half_close(false)
+        .half_close(true)
         .max_header_size(limits.head_size)
         .max_buf_size(limits.h1_buffer)
         // hyper's would end idle connections too; the watch times heads.

@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use std::{io, thread};
 
@@ -35,6 +36,8 @@ pub struct Owner {
     pub positions: Positions,
     /// What is counted.
     pub stats: Arc<ShardStats>,
+    /// Set when nobody waits for outcomes any more: what is not applied by then never is.
+    pub abandoned: Arc<AtomicBool>,
 }
 
 impl Owner {
@@ -48,6 +51,9 @@ impl Owner {
         let (mut logged, mut homes, mut verdicts) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(batch) = self.outlet.gather() {
             let (works, waiting) = batch.take(&self.outlet);
+            if self.abandoned.load(Ordering::Acquire) {
+                continue;
+            }
             if self.stats.broken_because().is_some() {
                 let homes: Vec<Ticket> = works.iter().map(|work| work.home).collect();
                 drop(waiting);

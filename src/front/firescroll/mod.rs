@@ -72,7 +72,7 @@ async fn records(
         return Err(Problem::syntax(format!("unknown operation '{operation}'")));
     }
     let headers = request.headers().clone();
-    let body = receive::body(request).await?;
+    let body = receive::body(context, request).await?;
     if !body.is_empty() && !says_json(&headers) {
         return Err(bad("code=415, message=Unsupported Media Type"));
     }

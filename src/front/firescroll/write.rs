@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use pumice_model::limits::ENTRY_CONDITIONS_MAX;
 use pumice_model::mutation::{Change, Expect, Malformed, Mutation};
 use pumice_model::outcome::{Outcome, Verdict};
 use pumice_model::wire::{FireOutcome, FireOutcomeKind, FireOutcomes};
@@ -36,6 +37,12 @@ pub async fn change(
     body: &Bytes,
 ) -> Result<Answer, Problem> {
     let records = records(body, "MutationReq")?;
+    let conditions = records.iter().filter(|record| record.has("if")).count();
+    if conditions > ENTRY_CONDITIONS_MAX {
+        return Err(bad(format_args!(
+            "a request has at most {ENTRY_CONDITIONS_MAX} conditions, this one has {conditions}"
+        )));
+    }
     let write_id = write::write_id(headers)?;
     if write_id.is_some() && records.len() > 1 {
         return Err(bad("pumice-write-id names one write, this request has several records"));

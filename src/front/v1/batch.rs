@@ -33,7 +33,7 @@ pub async fn serve(context: &Context, request: Request<Incoming>) -> Result<Answ
     if !receive::says_json(request.headers()) {
         return Err(Problem::media_type());
     }
-    let body = receive::body(request).await?;
+    let body = receive::body(context, request).await?;
     let batch: BatchRequest<'_> =
         serde_json::from_slice(&body).map_err(|fault| Problem::syntax(fault.to_string()))?;
     let conditional = wait == Wait::Log && batch.operations.iter().any(has_precondition);

@@ -25,7 +25,7 @@ pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<
         return Err(Problem::media_type());
     }
     read::caught_up(context, request.headers()).await?;
-    let body = receive::body(request).await?;
+    let body = receive::body(context, request).await?;
     let asked: GetRequest<'_> =
         serde_json::from_slice(&body).map_err(|fault| Problem::syntax(fault.to_string()))?;
     if asked.keys.len() > BATCH_MAX {

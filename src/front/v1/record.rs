@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::header::{ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
-use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use pumice_model::ids::{Offset, Partition, Token};
 use pumice_model::mutation::{Change, Expect, Mutation, check_keys};
@@ -64,19 +64,19 @@ fn get(context: &Context, headers: &HeaderMap, pk: &str, sk: &str) -> Result<Ans
             data: Bytes::copy_from_slice(row.data.as_bytes()),
         }))
     })?;
-    let matching = header(headers, IF_MATCH);
+    let matching = read::all_values(headers, IF_MATCH);
     let Some(found) = found else {
         let missing = Problem::not_found("no such record");
         return Err(if matching.is_some() { Problem::no_match() } else { missing });
     };
-    if matching.is_some_and(|wanted| !names(wanted, &found.etag)) {
+    if matching.is_some_and(|wanted| !names(&wanted, &found.etag)) {
         return Err(Problem::no_match());
     }
-    let unchanged = match header(headers, IF_NONE_MATCH) {
+    let unchanged = match read::all_values(headers, IF_NONE_MATCH) {
         // Compared weakly, as RFC 9110 section 13.1.2 has it.
         Some(known) => names(&known.replace("W/", ""), &found.etag),
         // Only our own date, to the letter: it is the one a client can have from us.
-        None => header(headers, IF_MODIFIED_SINCE)
+        None => read::all_values(headers, IF_MODIFIED_SINCE)
             .is_some_and(|known| known == http_date(found.updated_at)),
     };
     Ok(found.answer(unchanged))
@@ -100,10 +100,6 @@ impl Found {
         headers.insert(LAST_MODIFIED, header_value(http_date(self.updated_at)));
         answer
     }
-}
-
-fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// Whether a list of entity tags, or `*`, names this one. A weak tag never does: ours are strong.
@@ -133,7 +129,7 @@ async fn change(
         if !receive::says_json(request.headers()) {
             return Err(Problem::media_type());
         }
-        let body = receive::body(request).await?;
+        let body = receive::body(context, request).await?;
         let data =
             std::str::from_utf8(&body).map_err(|_| Problem::syntax("the body is not UTF-8"))?;
         Change::Put { data: data.to_owned(), ttl_ms: asked.ttl_ms }
@@ -180,10 +176,9 @@ impl Asked {
 }
 
 fn expect(headers: &HeaderMap, partition: Partition) -> Result<Expect, Problem> {
-    let matching = headers.get(IF_MATCH).map(|value| value.to_str().unwrap_or_default().trim());
-    let none_matching =
-        headers.get(IF_NONE_MATCH).map(|value| value.to_str().unwrap_or_default().trim());
-    match (matching, none_matching) {
+    let matching = read::all_values(headers, IF_MATCH);
+    let none_matching = read::all_values(headers, IF_NONE_MATCH);
+    match (matching.as_deref().map(str::trim), none_matching.as_deref().map(str::trim)) {
         (None, None) => Ok(Expect::Any),
         (Some("*"), None) => Ok(Expect::Exists),
         (None, Some("*")) => Ok(Expect::Absent),
