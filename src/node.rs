@@ -112,13 +112,10 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
     rt::probe()?;
     let signals = Signals::listen().map_err(thread_fault("signals"))?;
     let process = &settings.process;
-    let least = process.cores.len().max(SHARDS_LEAST_BY_DEFAULT);
-    let default_shards = u16::try_from(least).unwrap_or(u16::MAX);
     // Before the data directory, so that a start that fails here leaves none behind.
     let (http, sockets) = listen_all(process.http, process.cores.len())?;
     let (admin, admin_sockets) = listen_all(process.admin, 1)?;
-    let data_dir =
-        DataDir::open(&process.data_dir, &settings.cluster, process.shards, default_shards)?;
+    let data_dir = open_data_dir(&settings)?;
     let positions = Positions::new(settings.cluster.partitions);
     let shards = open_shards(&data_dir, &settings, &positions)?;
 
@@ -238,6 +235,13 @@ fn listen_all(
     drop(probe);
     let sockets = (0..count).map(|_| rt::bind(taken)).collect::<io::Result<_>>().map_err(fault)?;
     Ok((taken, sockets))
+}
+
+fn open_data_dir(settings: &Settings) -> Result<DataDir, DataDirFault> {
+    let process = &settings.process;
+    let least = process.cores.len().max(SHARDS_LEAST_BY_DEFAULT);
+    let default_shards = u16::try_from(least).unwrap_or(u16::MAX);
+    DataDir::open(&process.data_dir, &settings.cluster, process.shards, default_shards)
 }
 
 fn open_shards(

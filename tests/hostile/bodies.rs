@@ -121,12 +121,14 @@ pub fn of_many_parts(address: SocketAddr) {
     }
 }
 
-/// A request as large as it may be, all of it work: patterns to read.
+/// Requests with as many conditions as they may have, all of it work: patterns to read.
 pub fn laborious(address: SocketAddr) {
     let pattern = r#"pk matches \"\\\\w{200}\""#;
     let record = format!(r#"{{"pk":"pk","if":"{}"}}"#, [pattern; 30].join("||"));
-    let body = format!(r#"{{"Records":[{}]}}"#, vec![record; 10_000].join(","));
-    assert_eq!(put_records(address, &body), 200);
+    let body = format!(r#"{{"Records":[{}]}}"#, vec![record; 1_000].join(","));
+    for _ in 0..10 {
+        assert_eq!(put_records(address, &body), 200);
+    }
 }
 
 fn put_records(address: SocketAddr, body: &str) -> u16 {
