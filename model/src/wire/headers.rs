@@ -7,7 +7,7 @@ use crate::ids::{Offset, Partition, Token};
 pub const OFFSETS: &str = "pumice-offsets";
 /// On reads: offsets that must be applied before the read, `P:O,P:O`.
 pub const MIN_OFFSETS: &str = "pumice-min-offsets";
-/// How long a read may wait for `pumice-min-offsets`, or a write for its outcome, milliseconds.
+/// How long a read may wait for `pumice-min-offsets`, milliseconds.
 pub const TIMEOUT_MS: &str = "pumice-timeout-ms";
 /// On writes: 16 bytes in hex; a repeat gets the first outcome.
 pub const WRITE_ID: &str = "pumice-write-id";
