@@ -40,11 +40,9 @@ struct Server {
 }
 
 impl Server {
-    /// `None`, with a line that says so, where no executor can run.
-    fn start(limits: Limits) -> Option<Server> {
+    fn start(limits: Limits) -> Server {
         if let Err(missing) = rt::probe() {
-            println!("skipped: {missing}");
-            return None;
+            panic!("no server runs here: {missing}");
         }
         let socket = rt::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
@@ -61,7 +59,7 @@ impl Server {
             });
             serve(listener, Rc::new(answer), limits, drain, counted).await;
         });
-        Some(Server { address, stats, drain, core: core.unwrap() })
+        Server { address, stats, drain, core: core.unwrap() }
     }
 
     fn connect(&self) -> TcpStream {
@@ -154,7 +152,7 @@ fn tokio(test: impl Future<Output = ()>) {
 
 #[test]
 fn http1_keeps_the_connection() {
-    let Some(server) = Server::start(Limits::default()) else { return };
+    let server = Server::start(Limits::default());
     let mut stream = server.connect();
     for _ in 0..3 {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: floor\r\n\r\n").unwrap();
@@ -167,7 +165,7 @@ fn http1_keeps_the_connection() {
 
 #[test]
 fn http1_answers_a_pipeline_in_order_however_it_is_cut() {
-    let Some(server) = Server::start(Limits::default()) else { return };
+    let server = Server::start(Limits::default());
     let mut stream = server.connect();
     let pipeline = b"GET / HTTP/1.1\r\nhost: floor\r\n\r\n".repeat(500);
     for piece in pipeline.chunks(1_013) {
@@ -184,7 +182,7 @@ fn http1_answers_a_pipeline_in_order_however_it_is_cut() {
 
 #[test]
 fn http2_serves_many_streams_on_many_connections() {
-    let Some(server) = Server::start(Limits::default()) else { return };
+    let server = Server::start(Limits::default());
     tokio(async {
         let mut replies = Vec::new();
         for _ in 0..8 {
@@ -206,7 +204,7 @@ fn http2_serves_many_streams_on_many_connections() {
 
 #[test]
 fn bodies_are_taken_within_their_size_and_time() {
-    let Some(server) = Server::start(Limits::default()) else { return };
+    let server = Server::start(Limits::default());
     tokio(async {
         let mut send = server.connect_h2().await;
         let full = Bytes::from(vec![42; BODY_MAX]);
@@ -238,7 +236,7 @@ fn bodies_are_taken_within_their_size_and_time() {
 #[test]
 fn a_head_that_never_ends_is_cut_and_idle_connections_are_not() {
     let limits = Limits { head_time: Duration::from_secs(1), ..Limits::default() };
-    let Some(server) = Server::start(limits) else { return };
+    let server = Server::start(limits);
     let mut idle = server.connect();
     idle.write_all(b"GET / HTTP/1.1\r\nhost: floor\r\n\r\n").unwrap();
     read_answers(&mut idle, 1);
@@ -259,7 +257,7 @@ fn a_head_that_never_ends_is_cut_and_idle_connections_are_not() {
 
 #[test]
 fn garbage_is_refused() {
-    let Some(server) = Server::start(Limits::default()) else { return };
+    let server = Server::start(Limits::default());
     for garbage in [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a client that speaks TLS\r\n\r\n".as_slice(),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
@@ -284,7 +282,7 @@ fn garbage_is_refused() {
 #[test]
 fn a_client_that_stops_reading_is_cut() {
     let limits = Limits { stall_time: Duration::from_secs(1), ..Limits::default() };
-    let Some(server) = Server::start(limits) else { return };
+    let server = Server::start(limits);
     let mut stuck = server.connect();
     stuck.write_all(b"GET /large HTTP/1.1\r\nhost: floor\r\n\r\n").unwrap();
     tokio(async {
@@ -303,7 +301,7 @@ fn a_client_that_stops_reading_is_cut() {
 #[test]
 fn a_slow_reader_gets_all_of_a_large_reply() {
     let limits = Limits { stall_time: Duration::from_secs(1), ..Limits::default() };
-    let Some(server) = Server::start(limits) else { return };
+    let server = Server::start(limits);
     let mut stream = server.connect();
     stream.write_all(b"GET /large HTTP/1.1\r\nhost: floor\r\nconnection: close\r\n\r\n").unwrap();
     let mut taken = 0;
@@ -322,7 +320,7 @@ fn a_slow_reader_gets_all_of_a_large_reply() {
 #[test]
 fn connections_over_the_limit_are_closed() {
     let limits = Limits { connections: 2, ..Limits::default() };
-    let Some(server) = Server::start(limits) else { return };
+    let server = Server::start(limits);
     let mut kept: Vec<_> = (0..2).map(|_| server.connect()).collect();
     for stream in &mut kept {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: floor\r\n\r\n").unwrap();
@@ -343,7 +341,7 @@ fn connections_over_the_limit_are_closed() {
 
 #[test]
 fn a_panic_ends_one_connection() {
-    let Some(server) = Server::start(Limits::default()) else { return };
+    let server = Server::start(Limits::default());
     let mut broken = server.connect();
     broken.write_all(b"GET /panic HTTP/1.1\r\nhost: floor\r\n\r\n").unwrap();
     assert_eq!(read_to_end(&mut broken), b"");
@@ -358,7 +356,7 @@ fn a_panic_ends_one_connection() {
 
 #[test]
 fn a_drain_lets_requests_finish_and_takes_no_new_connection() {
-    let Some(server) = Server::start(Limits::default()) else { return };
+    let server = Server::start(Limits::default());
     let mut h1 = server.connect();
     h1.write_all(b"GET /slow HTTP/1.1\r\nhost: floor\r\n\r\n").unwrap();
     // Neither says anything, so neither may hold the drain.
@@ -384,7 +382,7 @@ fn a_drain_lets_requests_finish_and_takes_no_new_connection() {
 #[test]
 fn a_drain_cuts_what_does_not_finish() {
     let limits = Limits { drain_time: Duration::from_millis(50), ..Limits::default() };
-    let Some(server) = Server::start(limits) else { return };
+    let server = Server::start(limits);
     let mut stream = server.connect();
     stream.write_all(b"GET /large HTTP/1.1\r\nhost: floor\r\n\r\n").unwrap();
     stream.read_exact(&mut [0; 1]).unwrap();
