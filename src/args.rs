@@ -7,7 +7,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::{
-    batch, check, completions, delete, demo, doctor, export, get, import, list, put, status,
+    batch, check, completions, delete, demo, doctor, export, get, import, list, put, snapshot,
+    status,
 };
 use crate::settings;
 
@@ -47,6 +48,8 @@ pub enum Command {
     Batch(batch::BatchArgs),
     /// Show the cores, shards and partitions of a server
     Status(status::StatusArgs),
+    /// Take, list, prove, restore and remove snapshots
+    Snapshot(snapshot::SnapshotArgs),
     /// Walk every table of a data directory that is not served, and prove that they agree
     Check(check::CheckArgs),
     /// Tell what of this machine would stop or slow a server, and the remedy
@@ -74,7 +77,9 @@ pub const DEFAULT_URL: &str = "http://127.0.0.1:8190";
 
 /// The command line with the settings of `serve` in it.
 pub fn command() -> clap::Command {
-    Arguments::command().mut_subcommand("serve", |serve| serve.args(settings::flags()))
+    Arguments::command()
+        .mut_subcommand("serve", |serve| serve.args(settings::flags()))
+        .mut_subcommand("snapshot", snapshot::with_object_flags)
 }
 
 /// Reads this process's command line. On a wrong one, or where help was asked for, everything is

@@ -23,6 +23,7 @@ pub struct DataDir {
     path: PathBuf,
     cluster: ClusterSettings,
     shards: u16,
+    fresh: bool,
     _lock: File,
 }
 
@@ -90,7 +91,9 @@ impl DataDir {
     ) -> Result<Self, DataDirFault> {
         fs::create_dir_all(path).map_err(|source| io_fault(path, source))?;
         let lock = lock(path)?;
-        let described = match read(path)? {
+        let found = read(path)?;
+        let fresh = found.is_none();
+        let described = match found {
             Some(described) => {
                 missing_shard(path, described.shards)?;
                 described
@@ -128,7 +131,7 @@ impl DataDir {
             return Err(DataDirFault::Differs { path, what });
         }
         let (path, cluster) = (path.to_owned(), cluster.clone());
-        Ok(Self { path, cluster, shards: described.shards, _lock: lock })
+        Ok(Self { path, cluster, shards: described.shards, fresh, _lock: lock })
     }
 
     /// Takes a directory that must be there, whatever it was made for.
@@ -145,7 +148,7 @@ impl DataDir {
         })?;
         let Described { namespace, partitions, shards, .. } = described;
         let cluster = ClusterSettings { namespace, partitions, hash };
-        Ok(Self { path: path.to_owned(), cluster, shards, _lock: lock })
+        Ok(Self { path: path.to_owned(), cluster, shards, fresh: false, _lock: lock })
     }
 
     /// What the directory was made for.
@@ -156,6 +159,22 @@ impl DataDir {
     /// How many shards it has.
     pub fn shards(&self) -> u16 {
         self.shards
+    }
+
+    /// Whether opening it made it.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// Takes a directory that this start made, and that nothing was written into, back: its
+    /// description first, so that what a crash leaves is none.
+    pub fn discard(self) {
+        let gone = fs::remove_file(self.path.join(CLUSTER)).and_then(|()| {
+            (0..self.shards).try_for_each(|shard| fs::remove_dir_all(shard_path(&self.path, shard)))
+        });
+        if let Err(fault) = gone {
+            tracing::warn!("{} could not be removed again: {fault}", self.path.display());
+        }
     }
 
     /// The directory and the identity of each shard.

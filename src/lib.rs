@@ -12,8 +12,10 @@ pub mod stats;
 pub mod datadir;
 pub mod mesh;
 pub mod net;
+pub mod objects;
 
 pub mod log;
+pub mod snapshot;
 
 pub mod admin;
 pub mod front;

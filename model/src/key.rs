@@ -81,31 +81,37 @@ pub struct RowKey<'k> {
 impl<'k> RowKey<'k> {
     /// Takes an encoded key apart; `None` when the bytes are not one.
     pub fn decode(bytes: &'k [u8]) -> Option<Self> {
+        let mut pk = String::with_capacity(2 * GROUP);
+        let (partition, generation, sk) = Self::split(bytes, &mut pk)?;
+        Some(Self { partition, generation, pk, sk })
+    }
+
+    /// [`RowKey::decode`] for walks over many: the pk goes into a buffer that is used again.
+    pub fn split(bytes: &'k [u8], pk: &mut String) -> Option<(Partition, Generation, &'k str)> {
         let (partition, rest) = bytes.split_first_chunk::<4>()?;
         let (generation, mut rest) = rest.split_first_chunk::<4>()?;
-        let mut pk = Vec::with_capacity(2 * GROUP);
+        let mut joined = std::mem::take(pk).into_bytes();
+        joined.clear();
         loop {
             let (group, tail) = rest.split_first_chunk::<GROUP>()?;
             let (mark, tail) = tail.split_first()?;
             rest = tail;
             if *mark == MORE {
-                pk.extend_from_slice(group);
+                joined.extend_from_slice(group);
                 continue;
             }
             let used = usize::from(*mark);
             let padding = group.get(used..)?;
-            if padding.iter().any(|b| *b != 0) || (used == 0 && !pk.is_empty()) {
+            if padding.iter().any(|b| *b != 0) || (used == 0 && !joined.is_empty()) {
                 return None;
             }
-            pk.extend_from_slice(&group[..used]);
+            joined.extend_from_slice(&group[..used]);
             break;
         }
-        Some(Self {
-            partition: Partition(u32::from_be_bytes(*partition)),
-            generation: Generation(u32::from_be_bytes(*generation)),
-            pk: String::from_utf8(pk).ok()?,
-            sk: std::str::from_utf8(rest).ok()?,
-        })
+        *pk = String::from_utf8(joined).ok()?;
+        let partition = Partition(u32::from_be_bytes(*partition));
+        let generation = Generation(u32::from_be_bytes(*generation));
+        Some((partition, generation, std::str::from_utf8(rest).ok()?))
     }
 }
 

@@ -9,6 +9,8 @@ pub mod ids;
 pub mod json;
 pub mod key;
 pub mod limits;
+pub mod logical;
+pub mod manifest;
 pub mod mutation;
 pub mod outcome;
 pub mod row;

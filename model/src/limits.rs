@@ -21,6 +21,10 @@ pub const VALUE_MAX: usize = 900 * 1_024;
 /// for the record's own header.
 pub const ENTRY_MAX: usize = 960 * 1_024;
 
+/// Bytes that a log adds to an entry to say who appended it: a producer and a sequence. An entry of
+/// the door leaves room for them.
+pub const ORIGIN_LEN: usize = 16 + 8;
+
 /// Mutations in one batch, and records in one request.
 pub const BATCH_MAX: usize = 10_000;
 
@@ -78,7 +82,7 @@ const _: () = {
     let groups = PK_MAX.div_ceil(crate::key::GROUP) * (crate::key::GROUP + 1);
     // An expiry key is a row key with eight more bytes of time in front.
     assert!(crate::key::PREFIX + groups + SK_MAX + 8 <= ENCODED_KEY_MAX);
-    assert!(VALUE_MAX + PK_MAX + SK_MAX + CONDITION_MAX_BYTES + 1_024 <= ENTRY_MAX);
+    assert!(VALUE_MAX + PK_MAX + SK_MAX + CONDITION_MAX_BYTES + ORIGIN_LEN + 1_024 <= ENTRY_MAX);
     assert!(ENTRY_MAX < 1_048_588);
     assert!(BODY_MAX >= ENTRY_MAX);
     assert!(PAGE_DEFAULT <= PAGE_MAX && PAGE_MAX <= BATCH_MAX);
@@ -100,3 +104,19 @@ pub const CONDITION_MAX_STEPS: usize = 10_000;
 pub const ENTRY_CONDITIONS_MAX: usize = 1_000;
 /// Steps that judging all of an entry's `if`s may take: ten times what one may.
 pub const ENTRY_STEPS_MAX: usize = 100_000;
+
+/// Bytes of whole rows that one frame of a snapshot holds at most, each row with its length in
+/// front: small enough to hold several, large enough that zstd loses nothing.
+pub const FRAME_BYTES: u32 = 1_024 * 1_024;
+/// Bytes that a frame takes in the object at most: what zstd may make of rows that do not pack.
+pub const FRAME_PACKED_MAX: u32 = FRAME_BYTES + FRAME_BYTES / 128;
+/// Frames of one snapshot: a partition of 400 GiB.
+pub const FRAMES_MAX: usize = 400_000;
+/// Bytes of one snapshot's manifest: 64 a frame, and its head.
+pub const MANIFEST_MAX: usize = FRAMES_MAX * 64 + 4_096;
+
+const _: () = {
+    // The longest row as the state hash sees it, with its length in front.
+    let longest = 4 + 1 + 4 + PK_MAX + 4 + SK_MAX + 32 + VALUE_MAX;
+    assert!(longest <= FRAME_BYTES as usize);
+};

@@ -7,6 +7,7 @@ use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::ids::{Offset, ProducerId, WriteId};
+use crate::logical::Logical;
 use crate::row::Row;
 use crate::time::Millis;
 
@@ -37,50 +38,37 @@ impl fmt::Display for StateHash {
 pub struct Hasher(Vec<u8>);
 
 impl Hasher {
-    /// `1 | pk length (4) | pk | sk length (4) | sk | created | updated | expires | offset | data`
+    /// The part of a record, stored or not.
     pub fn row(&mut self, pk: &str, sk: &str, row: &Row<'_>) -> u128 {
-        self.begin(1);
-        for key in [pk, sk] {
-            // Keys are bounded far below 4 GiB.
-            self.0.extend_from_slice(&(key.len() as u32).to_le_bytes());
-            self.0.extend_from_slice(key.as_bytes());
-        }
-        self.0.extend_from_slice(&row.created_at.to_le_bytes());
-        self.0.extend_from_slice(&row.updated_at.to_le_bytes());
-        self.0.extend_from_slice(&row.expires_at.to_le_bytes());
-        self.0.extend_from_slice(&row.offset.to_le_bytes());
-        self.0.extend_from_slice(row.data.as_bytes());
-        xxh3_128(&self.0)
+        self.logical(&Logical::Row { pk, sk, row: *row })
     }
 
-    /// `2 | producer (16) | last sequence (8) | offset (8)`
+    /// The part of a producer's last sequence.
     pub fn producer(&mut self, producer: ProducerId, sequence: u64, offset: Offset) -> u128 {
-        self.begin(2);
-        self.0.extend_from_slice(&producer.0.to_le_bytes());
-        self.0.extend_from_slice(&sequence.to_le_bytes());
-        self.0.extend_from_slice(&offset.0.to_le_bytes());
-        xxh3_128(&self.0)
+        self.logical(&Logical::Producer { producer, sequence, offset })
     }
 
-    /// `3 | write id (16) | offset (8) | outcome byte (1)`
+    /// The part of a remembered write id.
     pub fn write(&mut self, write: WriteId, offset: Offset, outcome: u8) -> u128 {
-        self.begin(3);
-        self.0.extend_from_slice(&write.0.to_le_bytes());
-        self.0.extend_from_slice(&offset.0.to_le_bytes());
-        self.0.push(outcome);
-        xxh3_128(&self.0)
+        self.logical(&Logical::Write { write, offset, outcome })
     }
 
-    /// `4 | next offset (8) | log time (8)`
+    /// The part of the position: `4 | next offset (8) | log time (8)`.
     pub fn position(&mut self, next: Offset, log_time: Millis) -> u128 {
-        self.begin(4);
+        self.0.clear();
+        self.0.push(4);
         self.0.extend_from_slice(&next.0.to_le_bytes());
         self.0.extend_from_slice(&log_time.to_le_bytes());
-        xxh3_128(&self.0)
+        part(&self.0)
     }
 
-    fn begin(&mut self, kind: u8) {
-        self.0.clear();
-        self.0.push(kind);
+    fn logical(&mut self, logical: &Logical<'_>) -> u128 {
+        logical.encode(&mut self.0);
+        part(&self.0)
     }
+}
+
+/// What one logical row, given as its bytes, adds to the sum.
+pub fn part(logical: &[u8]) -> u128 {
+    xxh3_128(logical)
 }

@@ -36,6 +36,8 @@ pub(crate) struct State {
     /// The state hash without the position's part.
     pub sum: StateHash,
     pub rows: u64,
+    /// The record hash of the last entry.
+    pub last: u64,
     /// No row expires before this; `None` before anybody looked.
     pub expiry_floor: Option<Millis>,
     /// No write id is remembered from below this offset; `None` before anybody looked.
@@ -56,6 +58,7 @@ impl State {
             log_time: position.log_time,
             sum: position.sum(hasher),
             rows: position.rows,
+            last: position.last,
             expiry_floor: None,
             write_floor: None,
         }
@@ -64,8 +67,8 @@ impl State {
     pub fn record(&self, hasher: &mut Hasher) -> Record {
         let mut hash = self.sum;
         hash.add(hasher.position(self.next, self.log_time));
-        let Self { generation, next, log_time, rows, .. } = *self;
-        Record { generation, position: Position { next, log_time, hash, rows } }
+        let Self { generation, next, log_time, rows, last, .. } = *self;
+        Record { generation, position: Position { next, log_time, hash, rows, last } }
     }
 }
 
@@ -84,6 +87,7 @@ impl Work<'_, '_> {
     pub fn entry(&mut self, logged: &Logged) -> Result<Verdict, Fault> {
         let Logged { offset, log_time, .. } = *logged;
         self.state.log_time = self.state.log_time.max(log_time);
+        self.state.last = logged.hash;
         let verdict = match &logged.entry {
             Ok(entry) => self.understood(entry, offset)?,
             Err(_) => self.here(offset, Outcome::Refused(Refusal::Undecodable)),

@@ -15,8 +15,8 @@ use crate::env::{Identity, OpenError, Options, open};
 use crate::fault::Fault;
 use crate::reader::View;
 use crate::tables::{
-    Position, Record, Table, age_key, age_of, expiry_key, id_of, prefix, split_expiry, split_seen,
-    split_write, write_key,
+    Position, Record, Table, age_key, age_of, expiry_key, id_of, split_expiry, split_prefix,
+    split_seen, split_write, write_key,
 };
 
 /// Faults that a report spells out; more are only counted.
@@ -126,7 +126,7 @@ impl Walk<'_, '_> {
             if !known || partition.shard(self.identity.shards) != self.identity.shard {
                 self.report.fault(format!("partition {partition} belongs to another shard"));
             }
-            let hash = StateHash(self.hasher.position(position.next, position.log_time));
+            let hash = StateHash(position.part(&mut self.hasher));
             let (rows, expiring, producers, writes) = (0, 0, 0, 0);
             let found =
                 PartitionReport { partition, position, hash, rows, expiring, producers, writes };
@@ -276,16 +276,20 @@ fn live<'l>(
     report: &mut Report,
     key: &[u8],
 ) -> Option<&'l mut PartitionReport> {
-    let found = key.first_chunk::<4>().map(|p| Partition(u32::from_be_bytes(*p)));
-    let Some((generation, found)) = found.and_then(|partition| live.get_mut(&partition)) else {
-        report.fault(format!("key {key:x?} is of a partition that has no record"));
-        return None;
-    };
-    if !key.starts_with(&prefix(found.partition, *generation)) {
-        report.staged += 1;
-        return None;
+    let found =
+        split_prefix(key).map(|(partition, generation)| (live.get_mut(&partition), generation));
+    match found {
+        Some((Some((live, found)), generation)) if generation == *live => Some(found),
+        // Before its first entry a partition has no record, and 0 is its live generation.
+        None | Some((None, Generation(0))) => {
+            report.fault(format!("key {key:x?} is of a partition that has no record"));
+            None
+        }
+        Some(_) => {
+            report.staged += 1;
+            None
+        }
     }
-    Some(found)
 }
 
 fn wrong_row(key: &RowKey<'_>, row: &Row<'_>, next: Offset, identity: &Identity) -> Vec<String> {

@@ -15,8 +15,11 @@ use crate::reader::Reader;
 use crate::tables::{NAMES, Tables};
 use crate::writer::Writer;
 
-/// The layout of the tables; another one is refused.
-const FORMAT: &str = "1";
+/// The layout of the tables; one that is neither this nor an older one is refused.
+const FORMAT: &str = "2";
+/// Layouts that are read as they are. Opening makes them the present one, so that a version which
+/// knows no better refuses what this one will write.
+const FORMATS_OLDER: [&str; 1] = ["1"];
 /// What LMDB asks a map's size to be a multiple of, on every page size in use.
 const MAP_UNIT: usize = 64 * 1024;
 /// LMDB's reader slot, and room for its header: what its lock file is made of.
@@ -187,7 +190,8 @@ pub(crate) fn open_last_good(given_up: &Tables) -> Result<Tables, heed::Error> {
     Ok(Tables::new(env, opened.unwrap_commit()))
 }
 
-/// Compares the stored identity with the one asked for, or stores it in a new environment.
+/// Compares the stored identity with the one asked for, or stores it in a new environment, or
+/// brings the format of an older one up.
 fn identify(
     meta: Database<'_, Bytes, Bytes>,
     txn: &mut RwTxn<'_>,
@@ -209,7 +213,9 @@ fn identify(
             continue;
         }
         let stored = meta.get(txn, what.as_bytes())?.unwrap_or_default();
-        if stored != asked.as_bytes() {
+        if what == "format" && FORMATS_OLDER.iter().any(|older| older.as_bytes() == stored) {
+            meta.put(txn, what.as_bytes(), asked.as_bytes())?;
+        } else if stored != asked.as_bytes() {
             let stored = String::from_utf8_lossy(stored).into_owned();
             return Ok(Some(OpenError::Identity { dir: dir.to_owned(), what, stored, asked }));
         }

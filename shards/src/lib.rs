@@ -8,18 +8,22 @@
 //!                  judge      form, conditions and expects, against the state before the entry
 //!                  rows       rows and their expiry index        memory  producers and write ids
 //!                  reap       what an entry removes besides
-//!   Reader::read -> View, one read transaction in a closure: position, row, scan, check
+//!   Reader::read -> View, one read transaction in a closure: position, row, scan, check, export
+//!   View::export -> logical rows as bytes -> Writer::stage, install -> live at another position
 //! ```
 //!
 //! Invariant: an entry is applied whole, or nothing of it is.
 //! Invariant: what a partition holds depends on its entries and their order alone, never on how
 //! they were cut into batches, on other partitions or on the machine.
 //! Invariant: a [`Fault`] leaves the stored state and every offset as they were.
+//! Invariant: a restore changes what is read in one transaction, and only to a state whose hash
+//! is the one that came with it.
 //! Invariant: a partition's stored hash equals the one that a scan of its rows gives.
 
 mod apply;
 mod check;
 mod env;
+mod export;
 mod fault;
 mod judge;
 mod memory;
@@ -27,14 +31,18 @@ mod reader;
 mod reap;
 mod rows;
 mod scan;
+mod stage;
+mod sweep;
 mod tables;
 mod writer;
 
 pub use check::{PartitionReport, Report, check};
 pub use env::{Identity, OpenError, Options, open};
+pub use export::{Counts, Export};
 pub use fault::Fault;
 pub use reader::{Reader, Usage, View};
 pub use scan::{Range, Scan, Span};
+pub use stage::StageFault;
 pub use tables::Position;
 pub use writer::Writer;
 

@@ -75,6 +75,11 @@ impl Producers {
         self.known.clear();
     }
 
+    /// After a partition began another life.
+    pub fn drop_partition(&mut self, partition: Partition) {
+        self.known.retain(|(of, _), _| *of != partition);
+    }
+
     pub fn drop_one(&mut self, partition: Partition, producer: ProducerId) {
         self.known.remove(&(partition, producer));
     }

@@ -3,7 +3,7 @@
 //! Never holds a transaction.
 
 use heed::types::Bytes;
-use heed::{Env, WithTls};
+use heed::{Env, RwTxn, WithTls};
 use pumice_model::ids::{Generation, Offset, Partition, ProducerId, WriteId};
 use pumice_model::key::PREFIX;
 use pumice_model::statehash::{Hasher, StateHash};
@@ -49,24 +49,38 @@ pub struct Position {
     pub hash: StateHash,
     /// Stored rows, expired ones that were not reaped yet included.
     pub rows: u64,
+    /// Record hash of the last entry applied, to tell the log that it came from by; 0 when
+    /// unknown, and no part of the state hash.
+    pub last: u64,
 }
 
 impl Position {
     /// Of a partition that has had no entry.
-    pub const ZERO: Self = Self { next: Offset(0), log_time: 0, hash: StateHash(0), rows: 0 };
+    pub const ZERO: Self =
+        Self { next: Offset(0), log_time: 0, hash: StateHash(0), rows: 0, last: 0 };
+
+    /// Whether logical rows whose parts sum to this, and no others, have this state hash.
+    pub fn agrees(&self, sum: StateHash) -> bool {
+        self.sum(&mut Hasher::default()) == sum
+    }
 
     /// The hash without the part that the position itself adds.
     pub(crate) fn sum(&self, hasher: &mut Hasher) -> StateHash {
         let mut sum = self.hash;
-        if *self != Self::ZERO {
-            sum.remove(hasher.position(self.next, self.log_time));
-        }
+        sum.remove(self.part(hasher));
         sum
+    }
+
+    /// What the position itself adds to the hash: nothing before the first entry.
+    pub(crate) fn part(&self, hasher: &mut Hasher) -> u128 {
+        if self.next == Offset(0) { 0 } else { hasher.position(self.next, self.log_time) }
     }
 }
 
-const RECORD_FORMAT: u8 = 1;
-const RECORD_LEN: usize = 1 + 4 + 8 + 8 + 16 + 8;
+const RECORD_FORMAT: u8 = 2;
+/// Ended with the rows.
+const RECORD_FORMAT_1: u8 = 1;
+const RECORD_LEN: usize = 1 + 4 + 8 + 8 + 16 + 8 + 8;
 
 /// A partition's row in the `partitions` table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +92,7 @@ pub(crate) struct Record {
 impl Record {
     pub const ZERO: Self = Self { generation: Generation(0), position: Position::ZERO };
 
-    /// `format (1) | generation (4) | next (8) | log time (8) | hash (16) | rows (8)`
+    /// `format (1) | generation (4) | next (8) | log time (8) | hash (16) | rows (8) | last (8)`
     pub fn encode(&self) -> [u8; RECORD_LEN] {
         let mut out = [0; RECORD_LEN];
         out[0] = RECORD_FORMAT;
@@ -86,21 +100,29 @@ impl Record {
         out[5..13].copy_from_slice(&self.position.next.0.to_le_bytes());
         out[13..21].copy_from_slice(&self.position.log_time.to_le_bytes());
         out[21..37].copy_from_slice(&self.position.hash.0.to_le_bytes());
-        out[37..].copy_from_slice(&self.position.rows.to_le_bytes());
+        out[37..45].copy_from_slice(&self.position.rows.to_le_bytes());
+        out[45..].copy_from_slice(&self.position.last.to_le_bytes());
         out
     }
 
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (&[RECORD_FORMAT], rest) = bytes.split_first_chunk::<1>()? else { return None };
+        let (format, rest) = bytes.split_first()?;
         let (generation, rest) = rest.split_first_chunk()?;
         let (next, rest) = rest.split_first_chunk()?;
         let (log_time, rest) = rest.split_first_chunk()?;
         let (hash, rest) = rest.split_first_chunk()?;
+        let (rows, rest) = rest.split_first_chunk()?;
+        let last = match *format {
+            RECORD_FORMAT => u64::from_le_bytes(rest.try_into().ok()?),
+            RECORD_FORMAT_1 if rest.is_empty() => 0,
+            _ => return None,
+        };
         let position = Position {
             next: Offset(u64::from_le_bytes(*next)),
             log_time: i64::from_le_bytes(*log_time),
             hash: StateHash(u128::from_le_bytes(*hash)),
-            rows: u64::from_le_bytes(rest.try_into().ok()?),
+            rows: u64::from_le_bytes(*rows),
+            last,
         };
         Some(Self { generation: Generation(u32::from_le_bytes(*generation)), position })
     }
@@ -121,12 +143,28 @@ impl Tables {
                 .ok_or_else(|| Fault::broken(format!("record of partition {partition}"))),
         }
     }
+
+    /// The tables whose keys begin with a [`prefix`].
+    pub fn of_generations(&self) -> [Table; 5] {
+        [self.rows, self.expiry, self.producers, self.writes, self.write_ages]
+    }
+
+    /// Commits, and returns when it is on the disk.
+    pub fn commit(&self, txn: RwTxn<'_>) -> Result<(), Fault> {
+        txn.commit().map_err(|error| Fault::of_write(error, self.env.path()))
+    }
 }
 
 /// Where a partition's life begins in every table but `meta` and `partitions`.
 pub(crate) fn prefix(partition: Partition, generation: Generation) -> [u8; PREFIX] {
     let both = u64::from(partition.0) << 32 | u64::from(generation.0);
     both.to_be_bytes()
+}
+
+/// The partition and the generation of a key that begins with a [`prefix`].
+pub(crate) fn split_prefix(key: &[u8]) -> Option<(Partition, Generation)> {
+    let both = u64::from_be_bytes(*key.first_chunk::<PREFIX>()?);
+    Some((Partition((both >> 32) as u32), Generation(both as u32)))
 }
 
 /// `prefix | expires at (8, BE, sign flipped) | what follows the prefix in the row's key`
@@ -238,17 +276,30 @@ mod tests {
     #[test]
     fn records_survive_their_bytes() {
         let (next, hash) = (Offset(7), StateHash(u128::MAX - 5));
-        let position = Position { next, log_time: -3, hash, rows: 9 };
+        let position = Position { next, log_time: -3, hash, rows: 9, last: u64::MAX - 1 };
         let record = Record { generation: Generation(4), position };
         let bytes = record.encode();
         assert_eq!(Record::decode(&bytes), Some(record));
         assert_eq!(Record::decode(&bytes[1..]), None);
         assert_eq!(Record::decode(&[bytes.as_slice(), &[0]].concat()), None);
+        assert_eq!(Record::decode(&bytes[..45]), None);
+        assert_eq!(Record::decode(&[&[3], &bytes[1..]].concat()), None);
         assert_eq!(split_seen(&seen_value(5, Offset(6))), Some((5, Offset(6))));
         assert_eq!(split_write(&write_value(Offset(6), 128)), Some((Offset(6), 128)));
         let prefix = prefix(Partition(1), Generation(2));
         assert_eq!(prefix, [0, 0, 0, 1, 0, 0, 0, 2]);
+        assert_eq!(split_prefix(&prefix), Some((Partition(1), Generation(2))));
         assert_eq!(id_of(&write_key(prefix, WriteId(8))), Some(8));
         assert_eq!(age_of(&age_key(prefix, Offset(8))), Some(Offset(8)));
+    }
+
+    #[test]
+    fn records_of_format_1_are_read() {
+        let bytes = [&[1, 4, 0, 0, 0, 7][..], &[0; 15], &[5], &[0; 15], &[9], &[0; 7]].concat();
+        let (next, hash) = (Offset(7), StateHash(5));
+        let position = Position { next, log_time: 0, hash, rows: 9, last: 0 };
+        let record = Record { generation: Generation(4), position };
+        assert_eq!(Record::decode(&bytes), Some(record));
+        assert_eq!(Record::decode(&[bytes.as_slice(), &[0; 8]].concat()), None);
     }
 }

@@ -5,24 +5,29 @@
 use std::collections::BTreeMap;
 
 use pumice_model::entry::Logged;
-use pumice_model::ids::{Offset, Partition};
+use pumice_model::ids::{Generation, Offset, Partition};
 use pumice_model::outcome::Verdict;
 
 use crate::apply::{Scratch, State, Work};
 use crate::env::Identity;
 use crate::fault::Fault;
 use crate::memory::Producers;
+use crate::stage::Staging;
 use crate::tables::{Record, Tables};
 
 /// Writes one shard.
 #[derive(Debug)]
 pub struct Writer {
-    tables: Tables,
-    identity: Identity,
+    pub(crate) tables: Tables,
+    pub(crate) identity: Identity,
     /// As committed: what the `partitions` table holds, and what is known of each besides.
-    states: BTreeMap<Partition, State>,
-    producers: Producers,
-    scratch: Scratch,
+    pub(crate) states: BTreeMap<Partition, State>,
+    pub(crate) producers: Producers,
+    pub(crate) scratch: Scratch,
+    /// Restores under way.
+    pub(crate) stagings: BTreeMap<Partition, Staging>,
+    /// Whether no key of a generation that is neither live nor staged is left.
+    pub(crate) swept: bool,
     broken: Option<String>,
 }
 
@@ -41,13 +46,26 @@ impl Writer {
             states.insert(partition, state);
         }
         drop(txn);
-        let producers = Producers::default();
-        Ok(Self { tables, identity, states, producers, scratch, broken: None })
+        Ok(Self {
+            tables,
+            identity,
+            states,
+            producers: Producers::default(),
+            scratch,
+            stagings: BTreeMap::new(),
+            swept: false,
+            broken: None,
+        })
     }
 
     /// The lowest offset that the partition's next entry can have, as committed.
     pub fn next_offset(&self, partition: Partition) -> Offset {
         self.states.get(&partition).map_or(Offset(0), |state| state.next)
+    }
+
+    /// Which life of the partition's rows is live.
+    pub(crate) fn generation(&self, partition: Partition) -> Generation {
+        self.states.get(&partition).map_or(Generation(0), |state| state.generation)
     }
 
     /// Applies entries in one write transaction and returns when it is on the disk, with one
@@ -56,14 +74,25 @@ impl Writer {
     /// [`Fault::Broken`] every further call gives it again.
     pub fn apply(&mut self, batch: &[Logged], verdicts: &mut Vec<Verdict>) -> Result<(), Fault> {
         verdicts.clear();
+        let result = self.attempt(|writer| writer.transact(batch, verdicts));
+        if result.is_err() {
+            verdicts.clear();
+        }
+        result
+    }
+
+    /// Runs what writes, unless the writer is broken; decides afterwards whether it is.
+    pub(crate) fn attempt<R>(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
         if let Some(why) = &self.broken {
             return Err(Fault::Broken(why.clone()));
         }
         // Stands until the end is reached, so that a caught panic leaves a broken writer.
-        self.broken = Some("an apply did not come to its end".to_owned());
-        let result = self.transact(batch, verdicts);
+        self.broken = Some("a write did not come to its end".to_owned());
+        let result = write(self);
         if result.is_err() {
-            verdicts.clear();
             // Caches may hold what was aborted.
             self.producers.forget();
         }
@@ -78,7 +107,6 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
-        let of_write = |error| Fault::of_write(error, self.tables.env.path());
         let mut txn = self.tables.env.write_txn()?;
         let mut touched = BTreeMap::<Partition, State>::new();
         for logged in batch {
@@ -103,7 +131,7 @@ impl Writer {
             let record = state.record(&mut self.scratch.hasher).encode();
             self.tables.partitions.put(&mut txn, &partition.0.to_be_bytes(), &record)?;
         }
-        txn.commit().map_err(of_write)?;
+        self.tables.commit(txn)?;
         self.states.append(&mut touched);
         self.producers.stored();
         Ok(())
@@ -113,16 +141,21 @@ impl Writer {
 /// What the owner of the log must never send.
 fn admit(identity: &Identity, state: &State, logged: &Logged) -> Result<(), Fault> {
     let Logged { partition, offset, .. } = *logged;
-    let shard = partition.shard(identity.shards);
-    if shard != identity.shard || partition.0 >= identity.partitions {
-        let here = identity.shard;
-        return Err(Fault::broken(format!("partition {partition} was sent to shard {here}")));
-    }
+    admit_partition(identity, partition)?;
     if offset < state.next || offset.0 == u64::MAX {
         let next = state.next;
         return Err(Fault::broken(format!(
             "offset went backwards in partition {partition}: {offset} after {next} was next"
         )));
+    }
+    Ok(())
+}
+
+pub(crate) fn admit_partition(identity: &Identity, partition: Partition) -> Result<(), Fault> {
+    let shard = partition.shard(identity.shards);
+    if shard != identity.shard || partition.0 >= identity.partitions {
+        let here = identity.shard;
+        return Err(Fault::broken(format!("partition {partition} was sent to shard {here}")));
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ impl Story {
     fn at(&mut self, offset: u64, time: i64, mutations: Vec<Mutation>) -> (Outcome, u64) {
         let Self { origin, write_id, log_time, .. } = *self;
         let entry = Ok(Entry { origin, time, write_id, dialect: 1, mutations });
-        let logged = Logged { partition: P, offset: Offset(offset), log_time, entry };
+        let logged = Logged { partition: P, offset: Offset(offset), log_time, hash: 0, entry };
         let mut verdicts = vec![];
         self.writer.apply(&[logged], &mut verdicts).unwrap();
         (verdicts[0].outcome, verdicts[0].token.offset.0)

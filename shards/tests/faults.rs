@@ -13,9 +13,13 @@ use std::sync::Barrier;
 use pumice_model::entry::{Entry, Logged, Origin};
 use pumice_model::hash::Hash;
 use pumice_model::ids::{Offset, Partition, ProducerId, ShardId, WriteId};
+use pumice_model::logical::Logical;
 use pumice_model::mutation::Mutation;
 use pumice_model::outcome::Outcome;
-use pumice_shards::{Fault, Identity, OpenError, Options, Position, Reader, Writer, open};
+use pumice_model::statehash::{Hasher, StateHash, part};
+use pumice_shards::{
+    Fault, Identity, OpenError, Options, Position, Reader, StageFault, Writer, open,
+};
 
 const P: Partition = Partition(0);
 const SHIM: &str = "PUMICE_SHIM";
@@ -37,7 +41,7 @@ fn entry(writer: &Writer, mutations: Vec<Mutation>) -> Vec<Logged> {
     let origin = Some(Origin { producer: ProducerId(1), sequence: offset.0 });
     let write_id = Some(WriteId(u128::from(offset.0)));
     let entry = Ok(Entry { origin, time, write_id, dialect: 1, mutations });
-    vec![Logged { partition: P, offset, log_time: time, entry }]
+    vec![Logged { partition: P, offset, log_time: time, hash: 0, entry }]
 }
 
 fn put(writer: &mut Writer, sk: &str, bytes: usize) -> Result<(), Fault> {
@@ -230,6 +234,48 @@ fn breaks_for_good(name: &str) {
     read(&reader);
     put(&mut writer, "after", 10).unwrap();
     prove(&reader);
+}
+
+#[test]
+fn a_fault_in_a_restore_leaves_what_is_live() {
+    if !in_child("a_fault_in_a_restore_leaves_what_is_live") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, reader) = open_at(dir.path(), 16 << 20);
+    put(&mut writer, "before", 10).unwrap();
+    let before = position(&reader);
+    let (producer, sequence, offset) = (ProducerId(7), 1, Offset(3));
+    let mut bytes = vec![];
+    Logical::Producer { producer, sequence, offset }.encode(&mut bytes);
+    let hasher = &mut Hasher::default();
+    let mut hash = StateHash(part(&bytes));
+    hash.add(hasher.position(Offset(4), 0));
+    let restored = Position { next: Offset(4), log_time: 0, hash, rows: 0, last: 0 };
+    assert_eq!(writer.stage_begin(P), Ok(true));
+
+    let space = Trigger::on("space");
+    let full = |fault: &StageFault| matches!(fault, StageFault::Shard(Fault::Full(_)));
+    assert!(writer.stage(P, [&*bytes]).is_err_and(|fault| full(&fault)));
+    space.off();
+    writer.stage(P, [&*bytes]).unwrap();
+    let sync = Trigger::on("sync");
+    let broken = |fault: &StageFault| matches!(fault, StageFault::Shard(Fault::Broken(_)));
+    assert!(writer.install(P, &restored).is_err_and(|fault| broken(&fault)));
+    sync.off();
+    assert!(writer.install(P, &restored).is_err_and(|fault| broken(&fault)));
+    assert!(matches!(writer.sweep(), Err(Fault::Broken(_))));
+    assert_eq!(position(&reader), before);
+    assert!(has(&reader, "before"));
+    drop((writer, reader));
+
+    let (mut writer, reader) = open_at(dir.path(), 16 << 20);
+    // A failed sync says nothing of what came to the disk: one state or the other.
+    assert!([before, restored].contains(&position(&reader)));
+    while writer.sweep().unwrap() {}
+    let report = reader.read(|view| view.check(&identity())).unwrap().unwrap();
+    assert!(report.clean() && report.staged == 0, "{report:#?}");
+    put(&mut writer, "after", 10).unwrap();
 }
 
 #[test]

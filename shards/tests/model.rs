@@ -183,7 +183,7 @@ fn log(steps: &[Step], places: [Partition; 2], pks: &[Vec<String>]) -> Vec<Logge
                 Ok(Entry { origin, time, write_id, dialect: *dialect, mutations })
             }
         };
-        Logged { partition, offset: Offset(offset), log_time: clock[place], entry }
+        Logged { partition, offset: Offset(offset), log_time: clock[place], hash: 0, entry }
     });
     made.collect()
 }

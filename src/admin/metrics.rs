@@ -21,6 +21,8 @@ pub fn render(overview: &Overview) -> String {
     shards(overview, &mut page);
     storage(overview, &mut page);
     partitions(overview, &mut page);
+    super::log::render(overview, &mut page);
+    super::snapshots::render(overview, &mut page);
     process::render(&mut page);
     page.finish()
 }
@@ -157,7 +159,8 @@ fn partitions(overview: &Overview, page: &mut Exposition) {
     }
 }
 
-fn collect<'h>(all: impl Iterator<Item = &'h Histogram>) -> ([u64; BUCKETS], u64) {
+/// Sums histograms.
+pub fn collect<'h>(all: impl Iterator<Item = &'h Histogram>) -> ([u64; BUCKETS], u64) {
     let mut counts = [0; BUCKETS];
     let sum = all.map(|histogram| histogram.collect(&mut counts)).sum();
     (counts, sum)

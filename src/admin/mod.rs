@@ -1,9 +1,11 @@
-//! The admin port: health, readiness, metrics and status, for operators and their machines.
-//! On an executor of its own, not pinned to a serving CPU; reads counts and never changes a thing.
+//! The admin port: health, readiness, metrics, status and snapshots, for operators and their
+//! machines. On an executor of its own, not pinned to a serving CPU; changes no record.
 
 mod exposition;
+mod log;
 mod metrics;
 mod process;
+mod snapshots;
 mod status;
 
 use std::rc::Rc;
@@ -15,14 +17,23 @@ use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use pumice_model::ids::{Offset, Partition};
 use pumice_model::wire::ErrorBody;
 use pumice_shards::Reader;
 use serde::Serialize;
 
+use crate::mesh::positions::Positions;
 use crate::settings::Settings;
+use crate::snapshot::service;
 use crate::stats::core::CoreStats;
+use crate::stats::log::LogStats;
 use crate::stats::net::NetStats;
+use crate::stats::progress::{Following, PartitionProgress, Progress};
 use crate::stats::shard::{ShardState, ShardStats};
+use crate::stats::snapshot::SnapshotStats;
+
+/// Reasons that `/ready` spells out; `/v1/status` has every partition's state.
+const REASONS: usize = 10;
 
 /// What the admin port tells about.
 pub struct Overview {
@@ -32,6 +43,16 @@ pub struct Overview {
     pub phase: Arc<Phase>,
     /// A reader on every shard, by shard number.
     pub readers: Vec<Reader>,
+    /// How far every partition is applied.
+    pub positions: Positions,
+    /// How every partition stands to the log; `None` where the data directory is the log.
+    pub progress: Option<Arc<Progress>>,
+    /// The counts of the log, likewise.
+    pub log: Option<Arc<LogStats>>,
+    /// Who takes snapshots, where there are objects.
+    pub snapshots: Option<service::Handle>,
+    /// The counts of snapshots.
+    pub snapshot_stats: Arc<SnapshotStats>,
     /// The counts of every shard, likewise.
     pub shards: Vec<Arc<ShardStats>>,
     /// The counts of every serving core, by core number.
@@ -69,22 +90,30 @@ pub type Answer = Response<Full<Bytes>>;
 
 /// Answers one request.
 pub async fn handle(overview: Rc<Overview>, request: Request<Incoming>) -> Answer {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        let error = ErrorBody::new("method", "the admin port has GET");
-        let mut answer = json(StatusCode::METHOD_NOT_ALLOWED, &error);
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return answer;
+    let path = request.uri().path();
+    if path == "/v1/snapshots" {
+        return snapshots::answer(&overview, request.method());
     }
-    match request.uri().path() {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return not_allowed("GET, HEAD");
+    }
+    match path {
         "/health" => plain("ok"),
         "/ready" => ready(&overview),
         "/metrics" => text(metrics::render(&overview), "text/plain; version=0.0.4"),
         "/v1/status" => json(StatusCode::OK, &status::body(&overview)),
         _ => {
-            let message = "the admin port has /health, /ready, /metrics, /v1/status";
+            let message = "the admin port has /health, /ready, /metrics, /v1/status, /v1/snapshots";
             json(StatusCode::NOT_FOUND, &ErrorBody::new("not_found", message))
         }
     }
+}
+
+fn not_allowed(methods: &'static str) -> Answer {
+    let error = ErrorBody::new("method", format!("this route has {methods}"));
+    let mut answer = json(StatusCode::METHOD_NOT_ALLOWED, &error);
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer
 }
 
 #[derive(Serialize)]
@@ -94,6 +123,8 @@ struct Ready<'a> {
     full_shards: Vec<usize>,
     broken_shards: Vec<usize>,
     broken_partitions: Vec<u32>,
+    /// The first reasons, so that whoever is woken need not look for them.
+    broken_because: Vec<String>,
 }
 
 /// 200 once the node serves. A broken shard stays 200 and is listed: it still answers reads, and a
@@ -112,9 +143,10 @@ fn ready(overview: &Overview) -> Answer {
         full_shards: in_state(ShardState::Full),
         broken_partitions: overview
             .partitions()
-            .filter(|partition| broken_shards.contains(&overview.shard_of(*partition)))
+            .filter(|partition| overview.is_broken(*partition))
             .map(|partition| partition.0)
             .collect(),
+        broken_because: overview.reasons(),
         broken_shards,
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -127,15 +159,41 @@ fn ready(overview: &Overview) -> Answer {
 
 impl Overview {
     fn is_ready(&self) -> bool {
-        let any = self.shards.iter().any(|stats| stats.state() != ShardState::Broken);
-        self.phase.name() == "serving" && any
+        let any = self.partitions().any(|partition| !self.is_broken(partition));
+        let started = self.progress.as_ref().is_none_or(|log| log.started(|p| self.next(p)));
+        self.phase.name() == "serving" && any && started
     }
 
-    fn partitions(&self) -> impl Iterator<Item = pumice_model::ids::Partition> + use<> {
-        (0..self.settings.cluster.partitions).map(pumice_model::ids::Partition)
+    fn next(&self, partition: Partition) -> Offset {
+        self.positions.next(partition).unwrap_or(Offset(0))
     }
 
-    fn shard_of(&self, partition: pumice_model::ids::Partition) -> usize {
+    fn following(&self, partition: Partition) -> Option<&PartitionProgress> {
+        self.progress.as_ref()?.of(partition)
+    }
+
+    /// Whether the partition takes no more entries: its shard is broken, or it lost its log.
+    fn is_broken(&self, partition: Partition) -> bool {
+        self.shards[self.shard_of(partition)].state() == ShardState::Broken
+            || self.following(partition).is_some_and(|p| p.following() == Following::Broken)
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let of_shards = self.shards.iter().enumerate().filter_map(|(shard, stats)| {
+            Some(format!("shard {shard}: {}", stats.broken_because()?))
+        });
+        let of_partitions = self.progress.iter().flat_map(|progress| progress.all());
+        let of_partitions = of_partitions.filter_map(|(partition, progress)| {
+            Some(format!("partition {partition}: {}", progress.broken_because()?))
+        });
+        of_shards.chain(of_partitions).take(REASONS).collect()
+    }
+
+    fn partitions(&self) -> impl Iterator<Item = Partition> + use<> {
+        (0..self.settings.cluster.partitions).map(Partition)
+    }
+
+    fn shard_of(&self, partition: Partition) -> usize {
         usize::from(partition.shard(self.readers.len() as u16).0)
     }
 }

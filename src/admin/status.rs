@@ -4,6 +4,7 @@
 use pumice_model::wire::{CoreStatus, PartitionStatus, Serving, ShardStatus, StatusBody};
 
 use super::Overview;
+use crate::stats::progress::PartitionProgress;
 use crate::stats::shard::ShardState;
 
 /// The document.
@@ -46,10 +47,18 @@ fn partitions(overview: &Overview) -> Vec<PartitionStatus<'_>> {
     let one = |partition: pumice_model::ids::Partition| {
         let shard = overview.shard_of(partition);
         let position = overview.readers[shard].read(|view| view.position(partition)).ok()?.ok()?;
+        let progress = overview.following(partition);
+        let reason = progress.and_then(PartitionProgress::broken_because).map(str::to_owned);
+        let state = match reason {
+            Some(_) => Serving::Broken,
+            None => serving(overview.shards[shard].state()),
+        };
         Some(PartitionStatus {
             partition: partition.0,
             shard: shard as u32,
-            state: serving(overview.shards[shard].state()),
+            state,
+            reason,
+            lag: progress.and_then(|progress| progress.lag_entries(position.next)),
             offset: position.next.0.checked_sub(1),
             log_time_ms: u64::try_from(position.log_time).unwrap_or(0),
             rows: position.rows,

@@ -15,6 +15,7 @@ mod logging;
 mod output;
 pub mod put;
 mod serve;
+pub mod snapshot;
 pub mod status;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ pub fn run(arguments: Arguments, matches: &ArgMatches) -> ExitCode {
         Command::List(args) => output::finish(args.json, list::run(&args)),
         Command::Batch(args) => output::finish(args.json, batch::run(&args)),
         Command::Status(args) => output::finish(args.json, status::run(&args)),
+        Command::Snapshot(args) => snapshot::run(&args, matches),
         Command::Check(args) => output::finish(args.json, check::run(&args)),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => output::finish(false, completions::run(&args)),

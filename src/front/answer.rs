@@ -1,12 +1,20 @@
 //! Answers with the headers that each dialect has. On any core; decides no status.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use hyper::body::Body as _;
+use pumice_model::ids::{Offset, Partition, Token};
+use pumice_model::wire;
 use serde::Serialize;
 
 use super::body::Body;
+
+/// Partitions that a `pumice-offsets` header names at most, so that it stays below the 8 KiB that
+/// common proxies take; an answer that would name more goes without.
+const OFFSETS_NAMED: usize = 256;
 
 /// What a request gets.
 pub type Answer = Response<Body>;
@@ -64,6 +72,19 @@ pub fn without_body(mut answer: Answer) -> Answer {
 /// A header value out of digits, commas and quotes.
 pub fn header_value(text: String) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The value of `pumice-offsets`: the highest offset in each partition. `None` when there is none,
+/// or when it would name too many.
+pub fn offsets(tokens: impl Iterator<Item = Token>) -> Option<HeaderValue> {
+    let mut highest: BTreeMap<Partition, Offset> = BTreeMap::new();
+    for token in tokens {
+        let offset = highest.entry(token.partition).or_insert(token.offset);
+        *offset = token.offset.max(*offset);
+    }
+    let named = !highest.is_empty() && highest.len() <= OFFSETS_NAMED;
+    let tokens = highest.into_iter().map(|(partition, offset)| Token { partition, offset });
+    named.then(|| header_value(wire::format_offsets(tokens)))
 }
 
 /// Writes `name`, which ends in a colon, and a JSON string.

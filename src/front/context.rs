@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pumice_model::ids::Partition;
+use pumice_model::ids::{Offset, Partition};
 use pumice_model::time::Millis;
 use pumice_shards::{Fault, Reader, View};
 
@@ -17,6 +17,7 @@ use crate::mesh::ticket::Tickets;
 use crate::net::body::Intake;
 use crate::settings::ClusterSettings;
 use crate::stats::core::CoreStats;
+use crate::stats::progress::{Following, Lag, PartitionProgress, Progress};
 
 /// What one core answers requests with.
 pub struct Context {
@@ -30,6 +31,8 @@ pub struct Context {
     pub tickets: Tickets,
     /// How far every partition is applied.
     pub positions: Positions,
+    /// How every partition stands to the log; `None` where the data directory is the log.
+    pub progress: Option<Arc<Progress>>,
     /// What this core counts.
     pub stats: Arc<CoreStats>,
     /// One line a request.
@@ -41,10 +44,29 @@ pub struct Context {
 }
 
 impl Context {
-    /// Whether the node serves: it does from its first request on until it drains, broken shards
-    /// included, since those still answer reads.
+    /// Whether the node serves: from its first request on, or once it has caught up with its log,
+    /// until it drains; broken shards included, since those still answer reads.
     pub fn ready(&self) -> bool {
-        !self.draining.get()
+        let next = |partition| self.positions.next(partition).unwrap_or(Offset(0));
+        !self.draining.get() && self.progress.as_ref().is_none_or(|log| log.started(next))
+    }
+
+    /// Whether what is written into `partition` can be applied here.
+    pub fn can_follow(&self, partition: Partition) -> Result<(), Problem> {
+        let progress = self.progress.as_ref().and_then(|progress| progress.of(partition));
+        match progress.map(PartitionProgress::following) {
+            Some(Following::Broken) => Err(Problem::cannot_follow(partition)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How far `partition` is behind the log.
+    pub fn lag(&self, partition: Partition) -> Lag {
+        let progress = self.progress.as_ref().and_then(|progress| progress.of(partition));
+        let (Some(progress), Some(next)) = (progress, self.positions.next(partition)) else {
+            return Lag::None;
+        };
+        progress.lag(next, clock::now())
     }
 
     /// The partition of a pk.

@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use pumice_model::ids::{Offset, Partition, Token};
 use pumice_model::mutation::Malformed;
 use pumice_model::outcome::Refusal;
-use pumice_model::wire::{ErrorBody, code};
+use pumice_model::wire::{self, ErrorBody, code};
 
 use super::answer::{self, Answer};
 use super::body::Body;
@@ -28,12 +28,15 @@ pub struct Problem {
     pub offset: Option<Offset>,
     /// The methods that the route has, for 405.
     pub allow: Option<&'static str>,
+    /// What the log has of the write nevertheless.
+    pub tokens: Vec<Token>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
-        Self { status, code, message, partition: None, offset: None, allow: None }
+        let (partition, offset, allow, tokens) = (None, None, None, Vec::new());
+        Self { status, code, message, partition, offset, allow, tokens }
     }
 
     /// 400: the request does not read.
@@ -98,6 +101,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
     }
 
+    /// 503: the partition cannot follow its log; nothing was appended.
+    pub fn cannot_follow(partition: Partition) -> Self {
+        let problem = Self::unavailable("this partition is broken and takes no writes: see /ready");
+        Self { partition: Some(partition), ..problem }
+    }
+
     /// 503: the wanted offset was not reached in time.
     pub fn behind(token: Token, reached: Option<Offset>) -> Self {
         let message =
@@ -110,6 +119,17 @@ impl Problem {
     pub fn unknown() -> Self {
         let message = "the write was sent and its outcome is not known: read before writing again";
         Self::new(StatusCode::GATEWAY_TIMEOUT, code::UNKNOWN, message)
+    }
+
+    /// 504: the log has all of the write, and it was not judged here in time. Names the last token;
+    /// the header has those of all partitions.
+    pub fn not_judged_yet(tokens: &[Token]) -> Self {
+        let message = "the log has the write and its outcome is not known here yet: read with \
+                       pumice-min-offsets";
+        let problem = Self::new(StatusCode::GATEWAY_TIMEOUT, code::NOT_JUDGED, message);
+        let last = tokens.last();
+        let (partition, offset) = (last.map(|t| t.partition), last.map(|t| t.offset));
+        Self { partition, offset, tokens: tokens.to_vec(), ..problem }
     }
 
     /// The same problem in other words.
@@ -151,6 +171,9 @@ impl Problem {
         let headers = answer.headers_mut();
         if self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(offsets) = answer::offsets(self.tokens.iter().copied()) {
+            headers.insert(wire::OFFSETS, offsets);
         }
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));

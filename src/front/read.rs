@@ -1,17 +1,21 @@
-//! What every read does first: it waits until the offsets that the client has seen are applied.
-//! On the core that serves the request; holds no transaction while it waits.
+//! What every read does before and after: it waits until the offsets that the client has seen are
+//! applied, and it says how old its answer may be. On the core that serves the request; holds no
+//! transaction while it waits.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
 use http::header::AsHeaderName;
-use pumice_model::ids::Token;
+use http::{HeaderMap, HeaderValue};
+use pumice_model::ids::{Partition, Token};
 use pumice_model::limits::{WAIT_DEFAULT_MS, WAIT_MAX_MS};
 use pumice_model::wire;
 
+use super::answer::{Answer, header_value};
 use super::context::Context;
 use super::problem::Problem;
 use crate::rt;
+use crate::stats::progress::Lag;
 
 /// How often a waiting read looks again. A commit takes about a millisecond.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -33,6 +37,30 @@ pub async fn caught_up(context: &Context, headers: &HeaderMap) -> Result<(), Pro
         }
     }
     Ok(())
+}
+
+/// Every partition that some of `keys` are in, once.
+pub fn partitions_of(context: &Context, keys: &[(String, String)]) -> BTreeSet<Partition> {
+    if context.progress.is_none() {
+        return BTreeSet::new();
+    }
+    keys.iter().map(|(pk, _)| context.partition(pk)).collect()
+}
+
+/// Says with `pumice-lag-ms` how old the answer may be, when any of its partitions is behind.
+pub fn with_lag(
+    context: &Context,
+    mut answer: Answer,
+    partitions: impl IntoIterator<Item = Partition>,
+) -> Answer {
+    let worst = partitions.into_iter().map(|partition| context.lag(partition)).max();
+    let value = match worst {
+        None | Some(Lag::None) => return answer,
+        Some(Lag::Ms(ms)) => header_value(ms.to_string()),
+        Some(Lag::Unknown) => HeaderValue::from_static("unknown"),
+    };
+    answer.headers_mut().insert(wire::LAG_MS, value);
+    answer
 }
 
 /// The values of a header that may stand on several lines, as one list.

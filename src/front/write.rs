@@ -7,23 +7,19 @@ use std::time::Duration;
 use http::HeaderMap;
 use pumice_model::condition::DIALECT;
 use pumice_model::entry::Entry;
-use pumice_model::ids::{Offset, Partition, Token, WriteId};
-use pumice_model::limits::{BATCH_MAX, ENTRY_CONDITIONS_MAX, ENTRY_MAX, WRITE_WAIT_MS};
+use pumice_model::ids::{Partition, Token, WriteId};
+use pumice_model::limits::{BATCH_MAX, ENTRY_CONDITIONS_MAX, ENTRY_MAX, ORIGIN_LEN, WRITE_WAIT_MS};
 use pumice_model::mutation::{Malformed, Mutation};
-use pumice_model::outcome::Verdict;
+use pumice_model::outcome::{Outcome, Verdict};
 use pumice_model::wire;
 
-use super::answer::{Answer, header_value};
+use super::answer::{self, Answer};
 use super::context::Context;
 use super::problem::Problem;
 use crate::clock;
-use crate::mesh::inbox::Work;
-use crate::mesh::ticket::Unmade;
+use crate::mesh::inbox::{TurnedAway, Work};
+use crate::mesh::ticket::{self, Unmade, Until};
 use crate::rt;
-
-/// Partitions that a `pumice-offsets` header names at most, so that it stays below the 8 KiB that
-/// common proxies take; an answer that would name more goes without.
-const OFFSETS_NAMED: usize = 256;
 
 /// When a write is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,24 +97,38 @@ pub enum DraftFault {
     Batch(Problem),
 }
 
-/// Appends each draft as an entry of its own, in order, and waits for their outcomes: one a draft,
-/// in order. `write_id` may only stand with a single draft.
+/// An entry that the log has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Where it stands. For a remembered write id, where the first write stands.
+    pub token: Token,
+    /// What it did; `None` when only the log was waited for and it is not known yet.
+    pub outcome: Option<Outcome>,
+}
+
+/// Appends each draft as an entry of its own, in order, and waits as `wait` says: one answer a
+/// draft, in order. `write_id` may only stand with a single draft.
 pub async fn append(
     context: &Context,
     drafts: Vec<Draft>,
     write_id: Option<WriteId>,
-) -> Result<Vec<Verdict>, Problem> {
+    wait: Wait,
+) -> Result<Vec<Written>, Problem> {
     let time = clock::now();
-    let waiting = context.tickets.open(drafts.len());
+    let until = match wait {
+        Wait::Log => Until::Logged,
+        Wait::Applied => Until::Judged,
+    };
+    let mut waiting = context.tickets.open(drafts.len(), until);
     let mut by_shard: BTreeMap<usize, Vec<Work>> = BTreeMap::new();
     for (index, draft) in drafts.into_iter().enumerate() {
         let Draft { partition, mutations } = draft;
+        context.can_follow(partition)?;
         let entry = Entry { origin: None, time, write_id, dialect: DIALECT, mutations };
-        if entry.encoded_len() > ENTRY_MAX {
+        if entry.encoded_len() > ENTRY_MAX - ORIGIN_LEN {
             let size = entry.encoded_len();
-            return Err(Problem::limit(format!(
-                "the entry has {size} bytes, allowed are {ENTRY_MAX}"
-            )));
+            let most = ENTRY_MAX - ORIGIN_LEN;
+            return Err(Problem::limit(format!("the entry has {size} bytes, allowed are {most}")));
         }
         let work = Work { partition, entry, home: waiting.ticket(index) };
         by_shard.entry(context.shard(partition)).or_default().push(work);
@@ -136,21 +146,50 @@ pub async fn append(
         submitted = true;
     }
     context.stats.tickets.rise(1);
-    let answers = rt::timeout(Duration::from_millis(WRITE_WAIT_MS), waiting).await;
+    let answers = rt::timeout(Duration::from_millis(WRITE_WAIT_MS), &mut waiting).await;
     context.stats.tickets.fall(1);
-    judge(answers.ok_or_else(Problem::unknown)?)
+    match answers {
+        Some(answers) => judge(&answers),
+        None => Err(late(&waiting.give_up())),
+    }
 }
 
-/// One problem for the request when any entry has no outcome: "nothing was appended" only when
-/// that is certain of all of them.
-fn judge(answers: Vec<Result<Verdict, Unmade>>) -> Result<Vec<Verdict>, Problem> {
-    let total = answers.len();
-    let unmade: Vec<Unmade> = answers.iter().filter_map(|answer| answer.err()).collect();
+/// One problem for the request when any entry did not come into the log: "nothing was appended"
+/// only when that is certain of all of them.
+fn judge(answers: &[ticket::Answer]) -> Result<Vec<Written>, Problem> {
+    let mut written = Vec::with_capacity(answers.len());
+    let mut unmade = Vec::new();
+    for answer in answers {
+        match *answer {
+            ticket::Answer::Judged(Verdict { outcome, token }) => {
+                written.push(Written { token, outcome: Some(outcome) });
+            }
+            ticket::Answer::Logged(token) => written.push(Written { token, outcome: None }),
+            ticket::Answer::Unmade(why) => unmade.push(why),
+        }
+    }
     match unmade.as_slice() {
-        [] => Ok(answers.into_iter().flatten().collect()),
-        all if all.len() < total || all.contains(&Unmade::Unknown) => Err(Problem::unknown()),
-        [Unmade::Broken, ..] => Err(crate::mesh::inbox::TurnedAway::Broken.into()),
-        _ => Err(crate::mesh::inbox::TurnedAway::Full.into()),
+        [] => Ok(written),
+        all if !written.is_empty() || all.contains(&Unmade::Unknown) => Err(Problem::unknown()),
+        [Unmade::Broken, ..] => Err(TurnedAway::Broken.into()),
+        [Unmade::Unsent, ..] => {
+            Err(Problem::unavailable("the log could not be reached: nothing was appended"))
+        }
+        _ => Err(TurnedAway::Full.into()),
+    }
+}
+
+/// The wait is over: durable but not judged when the log is known to have all of it, with the
+/// tokens; else nobody knows.
+fn late(answers: &[Option<ticket::Answer>]) -> Problem {
+    let tokens = answers.iter().map(|answer| match answer {
+        Some(ticket::Answer::Logged(token)) => Some(*token),
+        Some(ticket::Answer::Judged(verdict)) => Some(verdict.token),
+        Some(ticket::Answer::Unmade(_)) | None => None,
+    });
+    match tokens.collect::<Option<Vec<Token>>>() {
+        Some(tokens) if !tokens.is_empty() => Problem::not_judged_yet(&tokens),
+        _ => Problem::unknown(),
     }
 }
 
@@ -163,16 +202,9 @@ pub fn write_id(headers: &HeaderMap) -> Result<Option<WriteId>, Problem> {
 }
 
 /// Adds `pumice-offsets`: the highest offset written in each partition.
-pub fn with_offsets(mut answer: Answer, verdicts: &[Verdict]) -> Answer {
-    let mut highest: BTreeMap<Partition, Offset> = BTreeMap::new();
-    for Verdict { token, .. } in verdicts {
-        let offset = highest.entry(token.partition).or_insert(token.offset);
-        *offset = token.offset.max(*offset);
-    }
-    if !highest.is_empty() && highest.len() <= OFFSETS_NAMED {
-        let tokens = highest.into_iter().map(|(partition, offset)| Token { partition, offset });
-        let value = header_value(wire::format_offsets(tokens));
-        answer.headers_mut().insert(wire::OFFSETS, value);
+pub fn with_offsets(mut answer: Answer, written: &[Written]) -> Answer {
+    if let Some(offsets) = answer::offsets(written.iter().map(|written| written.token)) {
+        answer.headers_mut().insert(wire::OFFSETS, offsets);
     }
     answer
 }

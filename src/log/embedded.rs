@@ -27,7 +27,7 @@ pub fn stamp(
         let partition = work.partition;
         let offset = next.entry(partition).or_insert_with(|| writer.next_offset(partition).0);
         let entry = Ok(work.entry);
-        logged.push(Logged { partition, offset: Offset(*offset), log_time: now, entry });
+        logged.push(Logged { partition, offset: Offset(*offset), log_time: now, hash: 0, entry });
         homes.push(work.home);
         *offset += 1;
     }

@@ -2,3 +2,4 @@
 //! the store itself; a broker's log will stand beside it. Never judges an entry.
 
 pub mod embedded;
+pub mod kafka;

@@ -1,8 +1,9 @@
 //! The one queue of a shard: every core puts its entries in, the owner thread takes them out in
-//! batches. Bounded by entries and by bytes; past a bound the answer is a refusal at once, so that
+//! batches, or the log's thread where the order comes from elsewhere. Bounded by entries and by bytes; past a bound the answer is a refusal at once, so that
 //! an acknowledged write is never dropped and a core never waits.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use pumice_model::entry::Entry;
@@ -20,7 +21,7 @@ const ENTRIES: u64 = 100_000;
 const BYTES: u64 = 64 * 1_024 * 1_024;
 /// Entries of one commit, at most, unless one submission alone has more: the larger the batch,
 /// the fewer the fsyncs; the smaller, the sooner the first of it is told.
-const COMMIT_ENTRIES: usize = 8_192;
+pub const COMMIT_ENTRIES: usize = 8_192;
 /// Bytes of one commit, at most, likewise.
 const COMMIT_BYTES: u64 = 8 * 1_024 * 1_024;
 /// Conditions of one commit, at most, likewise: judging one can take two milliseconds.
@@ -55,9 +56,11 @@ pub enum TurnedAway {
 pub struct Inbox {
     batches: Sender<Batch>,
     stats: Arc<ShardStats>,
+    /// Whoever takes without blocking; the owner thread waits at the channel itself.
+    taker: Option<Waker>,
 }
 
-/// The taking end, on the owner thread.
+/// The taking end.
 pub struct Outlet {
     batches: Receiver<Batch>,
     stats: Arc<ShardStats>,
@@ -77,10 +80,10 @@ struct Weight {
     conditions: usize,
 }
 
-/// An inbox and its outlet.
-pub fn inbox(stats: Arc<ShardStats>) -> (Inbox, Outlet) {
+/// An inbox and its outlet. `taker` is woken after every submission.
+pub fn inbox(stats: Arc<ShardStats>, taker: Option<Waker>) -> (Inbox, Outlet) {
     let (sender, receiver) = bounded(SUBMISSIONS);
-    (Inbox { batches: sender, stats: stats.clone() }, Outlet { batches: receiver, stats })
+    (Inbox { batches: sender, stats: stats.clone(), taker }, Outlet { batches: receiver, stats })
 }
 
 impl Inbox {
@@ -91,8 +94,11 @@ impl Inbox {
             || self.stats.queue_bytes.get() >= BYTES;
         let admitted = match self.stats.state() {
             ShardState::Broken => Err(TurnedAway::Broken),
-            // While full, one submission at a time tries whether there is room again.
-            ShardState::Full if self.stats.queue_entries.get() > 0 => Err(TurnedAway::Full),
+            // While full, one submission at a time tries whether there is room again; where the
+            // order comes from elsewhere the owner itself tries, with what it has been fed.
+            ShardState::Full if self.taker.is_some() || self.stats.queue_entries.get() > 0 => {
+                Err(TurnedAway::Full)
+            }
             _ if busy => Err(TurnedAway::Busy),
             _ => Ok(()),
         };
@@ -114,7 +120,11 @@ impl Inbox {
                 TrySendError::Full(_) => TurnedAway::Busy,
                 TrySendError::Disconnected(_) => TurnedAway::Broken,
             }
-        })
+        })?;
+        if let Some(taker) = &self.taker {
+            taker.wake_by_ref();
+        }
+        Ok(())
     }
 }
 
@@ -135,24 +145,34 @@ impl Outlet {
         }
         Some(batch)
     }
+
+    /// Whether a submission waits.
+    pub fn waits(&self) -> bool {
+        !self.batches.is_empty()
+    }
+
+    /// The next submission, if one waits now.
+    pub fn take_now(&self) -> Option<Batch> {
+        self.batches.try_recv().ok()
+    }
 }
 
 impl Batch {
     /// The entries, and the guard that counts them as waiting until it is dropped.
-    pub fn take(self, outlet: &Outlet) -> (Vec<Work>, Waiting<'_>) {
-        (self.works, Waiting { stats: &outlet.stats, weight: self.weight })
+    pub fn take(self, outlet: &Outlet) -> (Vec<Work>, Waiting) {
+        (self.works, Waiting { stats: outlet.stats.clone(), weight: self.weight })
     }
 }
 
 /// Counts entries as waiting until they are judged or turned away.
-pub struct Waiting<'o> {
-    stats: &'o ShardStats,
+pub struct Waiting {
+    stats: Arc<ShardStats>,
     weight: Weight,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        dequeue(self.stats, self.weight);
+        dequeue(&self.stats, self.weight);
     }
 }
 

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use pumice_model::ids::Token;
 use pumice_model::outcome::Verdict;
 
 /// The address of one entry's outcome.
@@ -29,8 +30,25 @@ pub struct Told {
     pub answer: Answer,
 }
 
-/// An outcome, or why there is none.
-pub type Answer = Result<Verdict, Unmade>;
+/// What became of one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The log has it, and nobody has judged it yet. An outcome follows, for who waits for it.
+    Logged(Token),
+    /// It is judged.
+    Judged(Verdict),
+    /// It has no outcome.
+    Unmade(Unmade),
+}
+
+/// What an answer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// The log has the entry.
+    Logged,
+    /// The entry is judged.
+    Judged,
+}
 
 /// Why an entry has no outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +57,10 @@ pub enum Unmade {
     Full,
     /// The shard was broken already; certain that nothing was appended.
     Broken,
-    /// The shard broke while committing: the entry may or may not be there.
+    /// The log could not be reached; certain that nothing was appended.
+    Unsent,
+    /// The shard broke while committing, or the log did not answer: the entry may or may not be
+    /// there.
     Unknown,
 }
 
@@ -59,6 +80,7 @@ struct Slots {
 #[derive(Default)]
 struct Slot {
     generation: u32,
+    until: Option<Until>,
     missing: usize,
     answers: Vec<Option<Answer>>,
     waker: Option<Waker>,
@@ -70,8 +92,8 @@ impl Tickets {
         Self { core, slots: Rc::default() }
     }
 
-    /// A slot that waits for `entries` outcomes.
-    pub fn open(&self, entries: usize) -> Waiting {
+    /// A slot that waits for `entries` answers.
+    pub fn open(&self, entries: usize, until: Until) -> Waiting {
         let mut slots = self.slots.borrow_mut();
         let at = slots.free.pop().unwrap_or_else(|| {
             slots.all.push(Slot::default());
@@ -79,6 +101,7 @@ impl Tickets {
             (slots.all.len() - 1) as u32
         });
         let slot = &mut slots.all[at as usize];
+        slot.until = Some(until);
         slot.missing = entries;
         slot.answers.clear();
         slot.answers.resize(entries, None);
@@ -94,9 +117,16 @@ impl Tickets {
             return;
         }
         let Some(answer) = slot.answers.get_mut(told.ticket.index as usize) else { return };
-        if answer.replace(told.answer).is_none() {
+        let final_for = |answer: &Answer| {
+            !matches!(answer, Answer::Logged(_)) || slot.until == Some(Until::Logged)
+        };
+        if answer.as_ref().is_some_and(final_for) {
+            return;
+        }
+        if final_for(&told.answer) {
             slot.missing -= 1;
         }
+        *answer = Some(told.answer);
         if slot.missing == 0
             && let Some(waker) = slot.waker.take()
         {
@@ -118,6 +148,12 @@ impl Waiting {
         let core = self.tickets.core;
         // A request has at most BATCH_MAX entries.
         Ticket { core, slot: self.slot, generation: self.generation, index: index as u32 }
+    }
+
+    /// Gives the wait up: what was told so far, `None` where nothing was.
+    pub fn give_up(self) -> Vec<Option<Answer>> {
+        let mut slots = self.tickets.slots.borrow_mut();
+        std::mem::take(&mut slots.all[self.slot as usize].answers)
     }
 }
 
@@ -148,14 +184,18 @@ impl Drop for Waiting {
 
 #[cfg(test)]
 mod tests {
-    use pumice_model::ids::{Offset, Partition, Token};
+    use pumice_model::ids::{Offset, Partition};
     use pumice_model::outcome::Outcome;
 
     use super::*;
 
     fn verdict(offset: u64) -> Answer {
         let token = Token { partition: Partition(0), offset: Offset(offset) };
-        Ok(Verdict { outcome: Outcome::Applied { created: true }, token })
+        Answer::Judged(Verdict { outcome: Outcome::Applied { created: true }, token })
+    }
+
+    fn logged(offset: u64) -> Answer {
+        Answer::Logged(Token { partition: Partition(0), offset: Offset(offset) })
     }
 
     fn poll(waiting: &mut Waiting) -> Poll<Vec<Answer>> {
@@ -165,22 +205,37 @@ mod tests {
     #[test]
     fn answers_come_in_entry_order_when_the_last_is_there() {
         let tickets = Tickets::new(0);
-        let mut waiting = tickets.open(2);
+        let mut waiting = tickets.open(2, Until::Judged);
         tickets.tell(Told { ticket: waiting.ticket(1), answer: verdict(8) });
         assert!(poll(&mut waiting).is_pending());
         tickets.tell(Told { ticket: waiting.ticket(0), answer: verdict(7) });
         let Poll::Ready(answers) = poll(&mut waiting) else { panic!("both were told") };
-        let offsets = answers.iter().map(|a| a.map(|v| v.token.offset.0));
-        assert!(offsets.eq([Ok(7), Ok(8)]));
+        assert_eq!(answers, [verdict(7), verdict(8)]);
+    }
+
+    #[test]
+    fn that_the_log_has_it_is_enough_for_who_waits_for_that_alone() {
+        let tickets = Tickets::new(0);
+        let mut durable = tickets.open(1, Until::Logged);
+        let mut judged = tickets.open(1, Until::Judged);
+        tickets.tell(Told { ticket: durable.ticket(0), answer: logged(3) });
+        tickets.tell(Told { ticket: judged.ticket(0), answer: logged(3) });
+        assert_eq!(poll(&mut durable), Poll::Ready(vec![logged(3)]));
+        assert!(poll(&mut judged).is_pending());
+        tickets.tell(Told { ticket: judged.ticket(0), answer: verdict(3) });
+        assert_eq!(poll(&mut judged), Poll::Ready(vec![verdict(3)]));
+        let late = tickets.open(1, Until::Judged);
+        tickets.tell(Told { ticket: late.ticket(0), answer: logged(4) });
+        assert_eq!(late.give_up(), [Some(logged(4))]);
     }
 
     #[test]
     fn a_late_answer_reaches_nobody_else() {
         let tickets = Tickets::new(0);
-        let gone = tickets.open(1);
+        let gone = tickets.open(1, Until::Judged);
         let late = gone.ticket(0);
         drop(gone);
-        let mut next = tickets.open(1);
+        let mut next = tickets.open(1, Until::Judged);
         tickets.tell(Told { ticket: late, answer: verdict(1) });
         assert!(poll(&mut next).is_pending());
     }

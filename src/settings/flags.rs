@@ -3,19 +3,28 @@
 
 use clap::{Arg, ArgAction};
 
-use super::table::{Half, Preset, Setting, TABLE};
+use super::table::{self, Half, Preset, Setting, TABLE};
 
 /// The arguments of `pumice serve`: one a setting, then `--config FILE` and `--check-config`.
 pub fn flags() -> Vec<Arg> {
-    let config = Arg::new("config")
-        .long("config")
-        .value_name("FILE")
-        .help("TOML file of settings, below flags and environment [env: PUMICE_CONFIG]");
     let check = Arg::new("check-config")
         .long("check-config")
         .action(ArgAction::SetTrue)
         .help("print the settings and who set each, or all faults, and stop");
-    TABLE.iter().map(flag).chain([config, check]).collect()
+    TABLE.iter().map(flag).chain([config(), check]).collect()
+}
+
+/// The arguments of a command that only has to know where snapshots live: the same flags, variables
+/// and settings file as those of `pumice serve`.
+pub fn object_flags() -> Vec<Arg> {
+    table::of_objects().map(flag).chain([config()]).map(|arg| arg.help_heading("Objects")).collect()
+}
+
+fn config() -> Arg {
+    Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .help("TOML file of settings, below flags and environment [env: PUMICE_CONFIG]")
 }
 
 fn flag(setting: &'static Setting) -> Arg {

@@ -3,7 +3,11 @@
 //! only the first fault.
 
 mod flags;
+mod log;
+mod names;
 mod nearest;
+mod objects;
+mod secret;
 mod show;
 mod sources;
 mod table;
@@ -20,10 +24,15 @@ use clap::ArgMatches;
 use pumice_model::hash::Hash;
 use tracing::level_filters::LevelFilter;
 
-pub use flags::flags;
+pub use flags::{flags, object_flags};
+pub use log::{KafkaCompression, KafkaSasl, KafkaSettings, KafkaTls, LogSettings, SaslMechanism};
+pub use objects::{ObjectsSettings, S3Credentials, S3Settings, SnapshotSettings};
+pub use secret::Secret;
 pub use show::Resolved;
 use sources::Gathered;
+use table::TABLE;
 pub use table::preset;
+pub use values::duration;
 
 /// Shards of a new data directory where there are fewer cores than this.
 pub const SHARDS_LEAST_BY_DEFAULT: usize = 4;
@@ -70,6 +79,12 @@ pub struct ProcessSettings {
     pub log_level: LevelFilter,
     /// One line a request.
     pub access_log: bool,
+    /// Which log is followed.
+    pub log: LogSettings,
+    /// Where snapshots live; `None` takes none and restores none.
+    pub objects: Option<ObjectsSettings>,
+    /// When snapshots are taken and which are kept.
+    pub snapshots: SnapshotSettings,
 }
 
 /// One thing that is wrong with what the process was told.
@@ -89,7 +104,7 @@ pub type ReadFile = Box<dyn Fn(&Path) -> io::Result<String>>;
 pub struct Surroundings {
     /// Environment variables that are UTF-8; an empty one counts as unset.
     pub env: BTreeMap<String, String>,
-    /// Reads the `--config` file.
+    /// Reads the `--config` file and the file of a password.
     pub read_file: ReadFile,
     /// CPUs that the process may run on.
     pub cpus: Vec<usize>,
@@ -107,6 +122,10 @@ impl Surroundings {
             read_file: Box::new(|path| fs::read_to_string(path)),
             cpus: allowed_cpus(),
         }
+    }
+
+    fn variable(&self, name: &str) -> Option<&String> {
+        self.env.get(name).filter(|value| !value.is_empty())
     }
 }
 
@@ -128,7 +147,7 @@ pub fn allowed_cpus() -> Vec<usize> {
 ///
 /// All faults of all sources, at once.
 pub fn resolve(matches: &ArgMatches, around: &Surroundings) -> Result<Resolved, Vec<SettingFault>> {
-    let mut said = Gathered::new(matches, around);
+    let mut said = Gathered::new(TABLE.iter(), matches, around);
 
     let namespace = said.parse("namespace", values::namespace);
     let partitions = said.parse("partitions", values::partitions);
@@ -141,6 +160,9 @@ pub fn resolve(matches: &ArgMatches, around: &Surroundings) -> Result<Resolved, 
     let map_size = map_size(&mut said, shards, cores.len());
     let log_level = said.parse("log-level", values::log_level);
     let access_log = said.parse("access-log", values::boolean);
+    let log = LogSettings::resolve(&mut said, around, namespace.as_deref());
+    let objects = ObjectsSettings::resolve(&mut said, around);
+    let snapshots = SnapshotSettings::resolve(&mut said, data_dir.as_deref());
 
     if let (Some(http), Some(admin)) = (http, admin)
         && cannot_both_listen(http, admin)
@@ -160,11 +182,35 @@ pub fn resolve(matches: &ArgMatches, around: &Surroundings) -> Result<Resolved, 
             map_size,
             log_level: log_level?,
             access_log: access_log?,
+            log: log?,
+            objects,
+            snapshots: snapshots?,
         };
         Some(Settings { cluster, process })
     })();
     match settings {
         Some(settings) if said.faults.is_empty() => Ok(Resolved::new(settings, &said)),
+        _ => Err(said.faults),
+    }
+}
+
+/// Where snapshots live, for a command that was given [`object_flags()`].
+///
+/// # Errors
+///
+/// All faults of all sources, at once; one of them when nobody said where.
+pub fn resolve_objects(
+    matches: &ArgMatches,
+    around: &Surroundings,
+) -> Result<ObjectsSettings, Vec<SettingFault>> {
+    let mut said = Gathered::new(table::of_objects(), matches, around);
+    let objects = ObjectsSettings::resolve(&mut said, around);
+    if !said.told("objects") {
+        let message = "say where snapshots live, as s3://BUCKET/PREFIX or dir:PATH".to_owned();
+        said.fault("objects", message);
+    }
+    match objects {
+        Some(objects) if said.faults.is_empty() => Ok(objects),
         _ => Err(said.faults),
     }
 }

@@ -6,7 +6,10 @@ use std::fmt;
 
 use super::sources::{Gathered, Source};
 use super::table::{Half, Preset, Setting, TABLE};
-use super::{Settings, values};
+use super::{
+    KafkaSettings, LogSettings, ObjectsSettings, S3Settings, Settings, SnapshotSettings, log,
+    values,
+};
 
 /// Settings without a fault, and where each came from.
 #[derive(Clone, Debug)]
@@ -14,22 +17,18 @@ pub struct Resolved {
     /// What the process starts with.
     pub settings: Settings,
     sources: Vec<Source>,
+    /// Not among the settings: what it holds is.
+    password_file: Option<String>,
 }
 
 impl Resolved {
     pub(super) fn new(settings: Settings, said: &Gathered) -> Resolved {
-        let told = |name| Some(said.source(name)).filter(|source| *source != Source::Default);
-        let mut sources = Vec::with_capacity(TABLE.len());
-        for setting in TABLE {
-            // Either of these two decides both.
-            let implied_by = match setting.name {
-                "cores" => told("pin"),
-                "pin" => told("cores"),
-                _ => None,
-            };
-            sources.push(told(setting.name).or(implied_by).unwrap_or(Source::Default));
-        }
-        Resolved { settings, sources }
+        let source = |setting: &Setting| match implied_by(setting.name) {
+            Some(other) if !said.told(setting.name) => said.source(other),
+            _ => said.source(setting.name),
+        };
+        let sources = TABLE.iter().map(source).collect();
+        Resolved { settings, sources, password_file: said.text("kafka-password-file") }
     }
 
     /// The value of a setting as TOML; nothing where the data directory decides.
@@ -48,19 +47,96 @@ impl Resolved {
             "map-size" => quoted(values::show_bytes(process.map_size)),
             "log-level" => quoted(process.log_level),
             "access-log" => process.access_log.to_string(),
+            "log" => quoted(if self.kafka().is_some() { "kafka" } else { "embedded" }),
+            "kafka-password-file" => quoted(self.password_file.as_ref()?),
+            name if log::is_of_kafka(name) => of_kafka(self.kafka()?, name)?,
+            "objects" => quoted(process.objects.as_ref()?),
+            name if name.starts_with("s3-") => of_bucket(self.bucket()?, name)?,
+            name if name.starts_with("snapshot-") => of_snapshots(&process.snapshots, name)?,
             other => unreachable!("setting {other} of the table is not shown"),
         };
         Some(text)
     }
 
+    fn kafka(&self) -> Option<&KafkaSettings> {
+        match &self.settings.process.log {
+            LogSettings::Embedded => None,
+            LogSettings::Kafka(kafka) => Some(kafka),
+        }
+    }
+
+    fn bucket(&self) -> Option<&S3Settings> {
+        match &self.settings.process.objects {
+            Some(ObjectsSettings::S3(bucket)) => Some(bucket),
+            Some(ObjectsSettings::Directory(_)) | None => None,
+        }
+    }
+
     fn line(&self, setting: &Setting, source: &Source) -> String {
-        match (self.value(setting.name), setting.preset) {
-            (Some(value), _) => format!("{:<10} = {value:<18} # {source}", setting.name),
+        let name = setting.name;
+        let is_secret = name == "kafka-password" || name == "s3-secret-key";
+        if is_secret && *source != Source::Default {
+            // A comment, for it is not what would have to stand in a file.
+            return format!("# {name:<20} = {:<32} # {source}", "***");
+        }
+        match (self.value(name), setting.preset) {
+            (Some(value), _) => format!("{name:<22} = {value:<32} # {source}"),
             (None, Preset::Fixed(text) | Preset::Computed(text)) => {
-                format!("# {:<29} # {source}: {text}", setting.name)
+                format!("# {name:<55} # {source}: {text}")
             }
         }
     }
+}
+
+/// The setting that decides this one where nobody gave it a value.
+fn implied_by(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "cores" => "pin",
+        "pin" => "cores",
+        "kafka-tls" => "kafka-tls-ca",
+        "kafka-topic" | "kafka-partitions-topic" => "namespace",
+        "s3-path-style" => "s3-endpoint",
+        "snapshot-spool" => "data-dir",
+        _ => return None,
+    })
+}
+
+fn of_kafka(kafka: &KafkaSettings, name: &str) -> Option<String> {
+    let KafkaSettings { tls, sasl, .. } = kafka;
+    Some(match name {
+        "kafka-brokers" => quoted(kafka.brokers.join(",")),
+        "kafka-tls" => tls.is_some().to_string(),
+        "kafka-tls-ca" => quoted(tls.as_ref()?.ca.as_ref()?.display()),
+        "kafka-sasl" => quoted(sasl.as_ref()?.mechanism),
+        "kafka-user" => quoted(&sasl.as_ref()?.user),
+        "kafka-topic" => quoted(&kafka.mutations_topic),
+        "kafka-partitions-topic" => quoted(&kafka.partitions_topic),
+        "kafka-compression" => quoted(kafka.compression),
+        "kafka-replication" => kafka.replication.to_string(),
+        "require-log" => kafka.required.to_string(),
+        _ => return None,
+    })
+}
+
+fn of_bucket(bucket: &S3Settings, name: &str) -> Option<String> {
+    Some(match name {
+        "s3-endpoint" => quoted(bucket.endpoint.as_ref()?),
+        "s3-region" => quoted(&bucket.region),
+        "s3-path-style" => bucket.path_style.to_string(),
+        "s3-access-key" => quoted(&bucket.credentials.as_ref()?.access_key),
+        _ => return None,
+    })
+}
+
+fn of_snapshots(snapshots: &SnapshotSettings, name: &str) -> Option<String> {
+    let off = || "off".to_owned();
+    Some(match name {
+        "snapshot-interval" => quoted(snapshots.interval.map_or_else(off, values::show_duration)),
+        "snapshot-keep" => snapshots.keep.to_string(),
+        "snapshot-keep-for" => quoted(values::show_duration(snapshots.keep_for)),
+        "snapshot-spool" => quoted(snapshots.spool_dir.display()),
+        _ => return None,
+    })
 }
 
 fn quoted(value: impl ToString) -> String {

@@ -9,7 +9,7 @@ use std::path::Path;
 use clap::ArgMatches;
 
 use super::nearest::nearest;
-use super::table::{Preset, TABLE};
+use super::table::{Preset, Setting, TABLE};
 use super::{SettingFault, Surroundings};
 
 /// Who gave a setting its value.
@@ -49,15 +49,20 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    pub fn new(matches: &ArgMatches, around: &Surroundings) -> Gathered {
+    /// Of `settings`, each of which `matches` must know as a flag.
+    pub fn new(
+        settings: impl Iterator<Item = &'static Setting>,
+        matches: &ArgMatches,
+        around: &Surroundings,
+    ) -> Gathered {
         let mut faults = Vec::new();
-        let env = |name: &str| around.env.get(name).filter(|value| !value.is_empty());
+        let env = |name: &str| around.variable(name);
         let config = matches.get_one::<String>("config").or_else(|| env("PUMICE_CONFIG"));
         let mut file =
             config.map(|path| read_config(path, around, &mut faults)).unwrap_or_default();
 
         let mut given = BTreeMap::new();
-        for setting in TABLE {
+        for setting in settings {
             let env_name = setting.env_name();
             let in_file = file.remove(setting.name);
             let (text, source) = if let Some(text) = matches.get_one::<String>(setting.name) {
@@ -89,6 +94,27 @@ impl Gathered {
         }
     }
 
+    /// Whether anybody gave the setting a value.
+    pub fn told(&self, name: &str) -> bool {
+        self.source(name) != Source::Default
+    }
+
+    /// Takes the first of `variables` that is set where nobody gave the setting a value.
+    pub fn fall_back(&mut self, name: &'static str, around: &Surroundings, variables: &[&str]) {
+        let set = variables.iter().find_map(|name| Some((*name, around.variable(name)?)));
+        if let (false, Some((variable, text))) = (self.told(name), set) {
+            let source = Source::Environment(variable.to_owned());
+            self.given.insert(name, Given { text: Some(text.clone()), source });
+        }
+    }
+
+    /// A value that would be left unused is a fault: whoever gave it meant something.
+    pub fn needless(&mut self, name: &str, without: &str) {
+        if self.told(name) {
+            self.fault(name, format!("means nothing without {without}; give that or leave it out"));
+        }
+    }
+
     /// Notes a fault of a setting, naming the place that has to change.
     pub fn fault(&mut self, name: &str, message: String) {
         let place = match self.source(name) {
@@ -97,6 +123,11 @@ impl Gathered {
             Source::Flag | Source::Default => format!("--{name}"),
         };
         self.faults.push(SettingFault { place, message });
+    }
+
+    /// As given, before any check.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.given[name].text.clone()
     }
 
     pub fn source(&self, name: &str) -> Source {

@@ -55,6 +55,11 @@ pub fn preset(name: &str) -> &'static str {
     }
 }
 
+/// The settings that say where snapshots live, for commands that need no others.
+pub fn of_objects() -> impl Iterator<Item = &'static Setting> {
+    TABLE.iter().filter(|setting| setting.name == "objects" || setting.name.starts_with("s3-"))
+}
+
 /// Every setting, in the order in which they are shown.
 pub const TABLE: &[Setting] = &[
     Setting {
@@ -139,6 +144,170 @@ pub const TABLE: &[Setting] = &[
         preset: Preset::Fixed("false"),
         shape: "true|false",
         help: "log one line a request",
+        half: Half::Process,
+    },
+    Setting {
+        name: "log",
+        preset: Preset::Fixed("embedded"),
+        shape: "embedded|kafka",
+        help: "what gives entries their order: the data directory itself, or topics of Kafka",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-brokers",
+        preset: Preset::Computed("none; --log kafka needs it"),
+        shape: "HOST:PORT,..",
+        help: "brokers to begin with; the others are learnt from them",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-tls",
+        preset: Preset::Computed("false, or true with --kafka-tls-ca"),
+        shape: "true|false",
+        help: "TLS to the brokers",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-tls-ca",
+        preset: Preset::Computed("none: the authorities that browsers trust"),
+        shape: "FILE",
+        help: "PEM file of the authorities that the brokers' certificates are trusted by",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-sasl",
+        preset: Preset::Computed("none"),
+        shape: "plain|scram-sha-256|scram-sha-512",
+        help: "how this node proves its name to the brokers",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-user",
+        preset: Preset::Computed("none; --kafka-sasl needs it"),
+        shape: "NAME",
+        help: "this node's name to the brokers",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-password",
+        preset: Preset::Computed("none"),
+        shape: "TEXT",
+        help: "password of --kafka-user; seen by whoever may list processes, so rather a \
+               variable or a file",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-password-file",
+        preset: Preset::Computed("none"),
+        shape: "FILE",
+        help: "file that holds the password of --kafka-user; a line feed at its end is not \
+               part of it",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-topic",
+        preset: Preset::Computed("pumice_{namespace}_mutations"),
+        shape: "TOPIC",
+        help: "topic of the entries, with as many partitions as the namespace; made when absent",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-partitions-topic",
+        preset: Preset::Computed("pumice_{namespace}_partitions"),
+        shape: "TOPIC",
+        help: "topic of one partition that records how many the namespace has; made when absent",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-compression",
+        preset: Preset::Fixed("lz4"),
+        shape: "none|gzip|lz4|snappy",
+        help: "compression of what this node produces",
+        half: Half::Process,
+    },
+    Setting {
+        name: "kafka-replication",
+        preset: Preset::Fixed("-1"),
+        shape: "N",
+        help: "replicas of the topics that this node makes; -1 leaves it to the broker",
+        half: Half::Process,
+    },
+    Setting {
+        name: "require-log",
+        preset: Preset::Fixed("false"),
+        shape: "true|false",
+        help: "refuse to start without a broker even where the data directory has data",
+        half: Half::Process,
+    },
+    Setting {
+        name: "objects",
+        preset: Preset::Computed("none: no snapshots"),
+        shape: "s3://BUCKET/PREFIX|dir:PATH",
+        help: "where snapshots live",
+        half: Half::Process,
+    },
+    Setting {
+        name: "s3-endpoint",
+        preset: Preset::Computed("that of AWS for --s3-region"),
+        shape: "URL",
+        help: "server that speaks S3, as http://127.0.0.1:9000",
+        half: Half::Process,
+    },
+    Setting {
+        name: "s3-region",
+        preset: Preset::Computed("AWS_REGION, else AWS_DEFAULT_REGION, else us-east-1"),
+        shape: "NAME",
+        help: "region that requests are signed for",
+        half: Half::Process,
+    },
+    Setting {
+        name: "s3-path-style",
+        preset: Preset::Computed("false, or true with --s3-endpoint"),
+        shape: "true|false",
+        help: "name the bucket in the path of a URL, not in its host",
+        half: Half::Process,
+    },
+    Setting {
+        name: "s3-access-key",
+        preset: Preset::Computed("where AWS's own tools look"),
+        shape: "NAME",
+        help: "access key; needs --s3-secret-key",
+        half: Half::Process,
+    },
+    Setting {
+        name: "s3-secret-key",
+        preset: Preset::Computed("where AWS's own tools look"),
+        shape: "TEXT",
+        help: "secret of --s3-access-key; seen by whoever may list processes, so rather a variable",
+        half: Half::Process,
+    },
+    Setting {
+        name: "snapshot-interval",
+        preset: Preset::Fixed("6h"),
+        shape: "DURATION|off",
+        help: "pause between two rounds of snapshots, as 30s, 15m, 6h, 7d; off takes them on \
+               demand only",
+        half: Half::Process,
+    },
+    Setting {
+        name: "snapshot-keep",
+        preset: Preset::Fixed("3"),
+        shape: "N",
+        help: "newest snapshots of each partition that stay whatever their age",
+        half: Half::Process,
+    },
+    Setting {
+        name: "snapshot-keep-for",
+        preset: Preset::Fixed("7d"),
+        shape: "DURATION",
+        help: "age up to which older snapshots stay besides",
+        half: Half::Process,
+    },
+    Setting {
+        name: "snapshot-spool",
+        preset: Preset::Computed("spool in the data directory"),
+        shape: "DIR",
+        help: "where a snapshot is written before it is uploaded",
         half: Half::Process,
     },
 ];

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::io;
+use std::time::Duration;
 
 use clap::Command;
 
@@ -49,6 +50,15 @@ fn nothing_said_gives_the_documented_defaults() {
     assert_eq!(settings.process.map_size, 1 << 40);
     assert_eq!(settings.process.log_level, LevelFilter::INFO);
     assert!(!settings.process.access_log);
+    assert_eq!(settings.process.log, LogSettings::Embedded);
+    assert_eq!(settings.process.objects, None);
+    let snapshots = SnapshotSettings {
+        interval: Some(Duration::from_secs(6 * 3_600)),
+        keep: 3,
+        keep_for: Duration::from_secs(7 * 86_400),
+        spool_dir: "./data/spool".into(),
+    };
+    assert_eq!(settings.process.snapshots, snapshots);
 }
 
 #[test]
@@ -106,7 +116,8 @@ fn every_fault_of_every_source_is_told_at_once() {
 
 #[test]
 fn variables_of_others_are_left_alone() {
-    let others = ["PUMICE_SOAK", "PUMICE_LOG", "PUMICE_PORT", "PUMICE_SERVICE_HOST", "PUMICE_"];
+    let others =
+        ["PUMICE_SOAK", "PUMICE_TEST_KAFKA", "PUMICE_PORT", "PUMICE_SERVICE_HOST", "PUMICE_"];
     let env: Vec<_> = others.iter().map(|&name| (name, "x")).collect();
     assert!(told("", &env, no_file).is_ok());
 }
@@ -156,22 +167,239 @@ fn the_two_ports_cannot_be_one() {
     assert!(flags_only("--http 127.0.0.1:0 --admin 127.0.0.1:0").is_ok());
 }
 
+const KAFKA: &str = "--log kafka --kafka-brokers b:1";
+
+fn kafka_of(args: &str) -> Result<KafkaSettings, Vec<String>> {
+    flags_only(&format!("{KAFKA} {args}")).map(|settings| match settings.process.log {
+        LogSettings::Kafka(kafka) => *kafka,
+        LogSettings::Embedded => panic!("embedded"),
+    })
+}
+
+fn objects_of(args: &str) -> Result<Option<ObjectsSettings>, Vec<String>> {
+    flags_only(args).map(|settings| settings.process.objects)
+}
+
+#[test]
+fn kafka_needs_brokers_and_nothing_else() {
+    let kafka = kafka_of("--namespace a.b").unwrap();
+    let expected = KafkaSettings {
+        brokers: vec!["b:1".into()],
+        tls: None,
+        sasl: None,
+        mutations_topic: "pumice_a.b_mutations".into(),
+        partitions_topic: "pumice_a.b_partitions".into(),
+        compression: KafkaCompression::Lz4,
+        replication: -1,
+        required: false,
+    };
+    assert_eq!(kafka, expected);
+    let faults = flags_only("--log kafka").unwrap_err();
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].starts_with("--kafka-brokers: "), "{}", faults[0]);
+    assert!(kafka_of("--require-log").unwrap().required);
+    assert!(!kafka_of("--require-log=false").unwrap().required);
+}
+
+#[test]
+fn a_setting_of_kafka_without_kafka_is_a_fault() {
+    let env = [("PUMICE_KAFKA_TLS", "true")];
+    let faults = told("--kafka-brokers b:1 --require-log", &env, no_file).unwrap_err();
+    let without = "means nothing without --log kafka; give that or leave it out";
+    let expected = ["--kafka-brokers", "PUMICE_KAFKA_TLS", "--require-log"];
+    assert_eq!(faults, expected.map(|place| format!("{place}: {without}")));
+    assert!(told("--log kafka", &[("PUMICE_KAFKA_BROKERS", "b:1")], no_file).is_ok());
+}
+
+#[test]
+fn every_fault_of_kafka_is_told_at_once() {
+    let args = "--log kafak --kafka-brokers b --kafka-sasl md5 --kafka-topic t \
+                --kafka-partitions-topic t --kafka-compression zstd --kafka-replication 0 \
+                --kafka-tls=false --kafka-tls-ca c --objects s3:// --s3-secret-key s";
+    let faults = flags_only(args).unwrap_err();
+    let places: Vec<_> = faults.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+    let expected = [
+        "--log",
+        "--kafka-brokers",
+        "--kafka-tls",
+        "--kafka-sasl",
+        "--kafka-user",
+        "--kafka-password-file",
+        "--kafka-partitions-topic",
+        "--kafka-compression",
+        "--kafka-replication",
+        "--objects",
+        "--s3-access-key",
+    ];
+    assert_eq!(places, expected, "{faults:#?}");
+    let same = kafka_of("--kafka-topic pumice_default_partitions").unwrap_err();
+    assert!(same[0].starts_with("--kafka-partitions-topic: "), "{}", same[0]);
+}
+
+#[test]
+fn a_ca_file_implies_tls() {
+    assert_eq!(kafka_of("--kafka-tls").unwrap().tls, Some(KafkaTls { ca: None }));
+    for args in ["--kafka-tls-ca c.pem", "--kafka-tls --kafka-tls-ca c.pem"] {
+        assert_eq!(kafka_of(args).unwrap().tls, Some(KafkaTls { ca: Some("c.pem".into()) }));
+    }
+}
+
+#[test]
+fn a_password_comes_from_one_place_and_is_never_shown() {
+    let sasl =
+        |resolved: Result<Resolved, Vec<String>>| match resolved.unwrap().settings.process.log {
+            LogSettings::Kafka(kafka) => kafka.sasl.unwrap(),
+            LogSettings::Embedded => panic!("embedded"),
+        };
+    let args = format!("{KAFKA} --kafka-sasl scram-sha-512 --kafka-user u");
+    let given = told(&args, &[("PUMICE_KAFKA_PASSWORD", "hunter2")], no_file);
+    for shown in [given.as_ref().unwrap().to_string(), format!("{given:?}")] {
+        assert!(!shown.contains("hunter2") && shown.contains("***"), "{shown}");
+    }
+    let given = sasl(given);
+    assert_eq!((given.mechanism, given.user.as_str()), (SaslMechanism::ScramSha512, "u"));
+    assert_eq!(given.password.reveal(), "hunter2");
+
+    for text in ["hunter2", "hunter2\n", "hunter2\r\n"] {
+        let file = move |path: &Path| {
+            assert_eq!(path, Path::new("p"));
+            Ok(text.to_owned())
+        };
+        let resolved = told(&format!("{args} --kafka-password-file p"), &[], file).unwrap();
+        let shown = resolved.to_string();
+        assert!(shown.contains("kafka-password-file    = \"p\""), "{shown}");
+        assert_eq!(sasl(Ok(resolved)).password.reveal(), "hunter2");
+    }
+
+    for (more, place) in [
+        ("--kafka-password-file p", "--kafka-password-file: cannot read p"),
+        ("--kafka-password a --kafka-password-file p", "--kafka-password-file: "),
+        ("--kafka-password=", "--kafka-password: is empty"),
+        ("", "--kafka-password-file: "),
+    ] {
+        let faults = told(&format!("{args} {more}"), &[], no_file).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with(place), "{}", faults[0]);
+    }
+    assert_eq!(kafka_of("--kafka-user u --kafka-password p").unwrap_err().len(), 2);
+}
+
+#[test]
+fn objects_are_a_directory_or_a_bucket() {
+    assert_eq!(objects_of("--objects dir:a/b"), Ok(Some(ObjectsSettings::Directory("a/b".into()))));
+    let mut expected = S3Settings {
+        bucket: "bucket".into(),
+        prefix: "p/q".into(),
+        endpoint: None,
+        region: "us-east-1".into(),
+        path_style: false,
+        credentials: None,
+    };
+    assert_eq!(
+        objects_of("--objects s3://bucket/p/q/"),
+        Ok(Some(ObjectsSettings::S3(expected.clone())))
+    );
+    expected.endpoint = Some("http://m:9000".into());
+    expected.path_style = true;
+    expected.region = "r-1".into();
+    let secret_key = Secret::new("s");
+    expected.credentials = Some(S3Credentials { access_key: "a".into(), secret_key });
+    let args = "--objects s3://bucket/p/q --s3-endpoint http://m:9000 --s3-region r-1 \
+                --s3-access-key a --s3-secret-key s";
+    assert_eq!(objects_of(args), Ok(Some(ObjectsSettings::S3(expected.clone()))));
+    expected.path_style = false;
+    let args = format!("{args} --s3-path-style=false");
+    assert_eq!(objects_of(&args), Ok(Some(ObjectsSettings::S3(expected))));
+    for place in ["", "--objects dir:d"] {
+        let faults = objects_of(&format!("{place} --s3-endpoint http://m")).unwrap_err();
+        assert!(faults[0].starts_with("--s3-endpoint: means nothing without"), "{}", faults[0]);
+    }
+}
+
+#[test]
+fn the_region_falls_back_to_the_variables_of_aws() {
+    let env =
+        [("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "eu-west-3"), ("PUMICE_OBJECTS", "s3://b-1")];
+    for (args, line) in [
+        ("", "\"eu-west-3\"                      # environment AWS_DEFAULT_REGION"),
+        ("--s3-region r", "\"r\"                              # flag"),
+    ] {
+        let shown = told(args, &env, no_file).unwrap().to_string();
+        assert!(shown.contains(line), "{shown}");
+    }
+    // Not a setting of somebody who has no bucket.
+    assert!(told("", &[("AWS_REGION", "x y")], no_file).is_ok());
+    let faults = told("--objects s3://b-1", &[("AWS_REGION", "x y")], no_file).unwrap_err();
+    assert!(faults[0].starts_with("AWS_REGION: "), "{}", faults[0]);
+}
+
+#[test]
+fn the_snapshot_commands_read_the_same_settings() {
+    let asked = |args: &str, env: &[(&str, &str)]| {
+        let args = std::iter::once("list").chain(args.split_whitespace());
+        let matches = Command::new("list").args(object_flags()).try_get_matches_from(args).unwrap();
+        let around = Surroundings {
+            env: env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            read_file: Box::new(|_| Ok("namespace = \"n\"\nobjects = \"dir:f\"".into())),
+            cpus: vec![0],
+        };
+        resolve_objects(&matches, &around)
+    };
+    let directory = |path: &str| Ok(ObjectsSettings::Directory(path.into()));
+    assert_eq!(asked("--objects dir:a", &[("PUMICE_OBJECTS", "dir:e")]), directory("a"));
+    assert_eq!(asked("--config c", &[("PUMICE_OBJECTS", "dir:e")]), directory("e"));
+    assert_eq!(asked("--config c", &[]), directory("f"));
+    assert_eq!(asked("", &[("PUMICE_CONFIG", "c")]), directory("f"));
+    let faults = asked("", &[]).unwrap_err();
+    assert_eq!((faults.len(), faults[0].place.as_str()), (1, "--objects"));
+    let faults = asked("--objects s3://b --s3-access-key a", &[]).unwrap_err();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+}
+
 #[test]
 fn what_check_config_prints_is_a_config_file() {
-    let args = "--pin 1,3 --map-size 256MiB --access-log --hash xxh64 --data-dir a\"b";
-    let resolved = told(args, &[], no_file).unwrap();
-    let printed = resolved.to_string();
-    let table: toml::Table = printed.parse().unwrap();
-    assert_eq!(table.len(), TABLE.len() - 1, "all but shards, which the directory decides");
+    let own = "--pin 1,3 --map-size 256MiB --access-log --hash xxh64 --data-dir a\"b";
+    let kafka = "--log kafka --kafka-brokers a:1,b:2 --kafka-tls-ca c --kafka-replication 3 \
+                 --kafka-compression gzip --require-log --namespace n";
+    let sasl = "--kafka-sasl plain --kafka-user u --kafka-password-file p";
+    let bucket = "--objects s3://bucket/x --s3-endpoint http://m --snapshot-interval 90s";
+    let directory = "--objects dir:d --snapshot-interval off --snapshot-keep-for 0s";
+    for args in [own.to_owned(), format!("{kafka} {sasl} {bucket}"), format!("{kafka} {directory}")]
+    {
+        let password = |_: &Path| Ok("hunter2".to_owned());
+        let resolved = told(&args, &[], password).unwrap();
+        let printed = resolved.to_string();
+        let again = told("--config again.toml", &[], move |path| {
+            let is_password = path == Path::new("p");
+            Ok(if is_password { "hunter2".to_owned() } else { printed.clone() })
+        });
+        assert_eq!(again.unwrap().settings, resolved.settings, "{args}");
+    }
+}
 
-    let again = told("--config again.toml", &[], move |_| Ok(printed.clone()));
-    assert_eq!(again.unwrap().settings, resolved.settings);
+#[test]
+fn check_config_has_a_line_for_every_setting() {
+    let secrets = "--kafka-sasl plain --kafka-user u --kafka-password hunter2 \
+                   --objects s3://bucket --s3-access-key a --s3-secret-key hunter3";
+    for args in [String::new(), format!("{KAFKA} {secrets}")] {
+        let shown = told(&args, &[], no_file).unwrap().to_string();
+        for setting in TABLE {
+            let line = shown.lines().filter(|line| {
+                line.trim_start_matches("# ").split_whitespace().next() == Some(setting.name)
+            });
+            assert_eq!(line.count(), 1, "{}: {shown}", setting.name);
+        }
+        assert!(!shown.contains("hunter"), "{shown}");
+        shown.parse::<toml::Table>().unwrap();
+    }
 }
 
 #[test]
 fn the_table_and_the_flags_have_one_spelling() {
     for setting in TABLE {
-        assert!(setting.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
+        assert!(
+            setting.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        );
         assert!(!setting.help.ends_with('.'), "{}", setting.name);
     }
     Command::new("serve").args(flags()).debug_assert();

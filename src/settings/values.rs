@@ -4,10 +4,13 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pumice_model::hash::Hash;
 use pumice_model::limits::{PARTITIONS_MAX, SHARDS_MAX};
 use tracing::level_filters::LevelFilter;
+
+use super::Secret;
 
 /// A namespace becomes part of topic names and paths.
 const NAMESPACE_BYTES_MAX: usize = 64;
@@ -17,6 +20,9 @@ const CPU_MAX: usize = 8_191;
 const MAP_SIZE_MIN: u64 = 16 << 20;
 /// LMDB wants whole pages; 64 KiB is the largest page of the machines that Linux runs on.
 const MAP_SIZE_STEP: u64 = 64 << 10;
+/// Ten years: far from where sums of times overflow.
+const DURATION_SECONDS_MAX: u64 = 3_650 * 86_400;
+const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 
 pub fn namespace(text: &str) -> Result<String, String> {
     let length_fits = (1..=NAMESPACE_BYTES_MAX).contains(&text.len());
@@ -49,6 +55,16 @@ fn whole_number(text: &str, least: u64, most: u64) -> Result<u64, String> {
     number.ok_or_else(|| format!("{text:?} is not a whole number from {least} to {most}"))
 }
 
+/// Snapshots of a partition.
+pub fn keep(text: &str) -> Result<u32, String> {
+    whole_number(text, 1, u64::from(u32::MAX)).map(|n| n as u32)
+}
+
+pub fn replication(text: &str) -> Result<i16, String> {
+    let number = text.parse().ok().filter(|n| matches!(n, -1 | 1..));
+    number.ok_or_else(|| format!("{text:?} is neither -1 nor a whole number from 1 to 32767"))
+}
+
 pub fn hash(text: &str) -> Result<Hash, String> {
     text.parse().map_err(|_| format!("{text:?} is not a hash; give murmur2 or xxh64"))
 }
@@ -58,6 +74,53 @@ pub fn directory(text: &str) -> Result<PathBuf, String> {
         return Err(format!("{text:?} is not a directory's path"));
     }
     Ok(PathBuf::from(text))
+}
+
+pub fn file(text: &str) -> Result<PathBuf, String> {
+    directory(text).map_err(|_| format!("{text:?} is not a file's path"))
+}
+
+/// The value whose word is `text`.
+pub fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    let value = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    value.ok_or_else(|| {
+        let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        format!("{text:?} is not one of {}", words.join(", "))
+    })
+}
+
+/// The inverse of [`one_of`].
+pub fn word_of<T: PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str {
+    let word = words.iter().find(|(_, other)| *other == value);
+    word.map(|(word, _)| *word).expect("every value has a word")
+}
+
+pub fn not_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// An error must not tell the text.
+pub fn secret(text: &str) -> Result<Secret, String> {
+    not_empty(text).map(Secret::new)
+}
+
+/// `90s`, `15m`, `6h` or `7d`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = UNITS.iter().find_map(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*seconds).filter(|seconds| *seconds <= DURATION_SECONDS_MAX)
+    });
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        format!("{text:?} is not a duration of at most 3650d; give it as 90s, 15m, 6h or 7d")
+    })
+}
+
+/// The shortest way to write whole seconds, which [`duration`] reads back as the same.
+pub fn show_duration(duration: Duration) -> String {
+    let total = duration.as_secs();
+    let fits = |(_, seconds): &&(&str, u64)| total != 0 && total.is_multiple_of(*seconds);
+    let (unit, seconds) = UNITS.iter().find(fits).copied().unwrap_or(("s", 1));
+    format!("{}{unit}", total / seconds)
 }
 
 pub fn address(text: &str) -> Result<SocketAddr, String> {
@@ -171,6 +234,19 @@ mod tests {
     }
 
     #[test]
+    fn durations_have_a_unit_and_come_back() {
+        for (text, seconds) in
+            [("0s", 0), ("90s", 90), ("15m", 900), ("6h", 21_600), ("7d", 604_800)]
+        {
+            assert_eq!(duration(text).unwrap(), Duration::from_secs(seconds));
+            assert_eq!(show_duration(Duration::from_secs(seconds)), text);
+        }
+        for bad in ["", "s", "10", "1.5h", "-1s", "1w", "1h30m", "3651d", "99999999999999999999d"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn namespaces_cannot_leave_their_directory() {
         assert_eq!(namespace("a.B-9_").unwrap(), "a.B-9_");
         assert!(namespace(&"n".repeat(64)).is_ok());
@@ -185,6 +261,11 @@ mod tests {
         for bad in ["0", "65537", "-1", "1e3", "", "+ 1"] {
             assert!(partitions(bad).is_err(), "{bad:?}");
         }
+        assert_eq!((replication("-1").unwrap(), replication("32767").unwrap()), (-1, 32_767));
+        for bad in ["0", "-2", "32768", ""] {
+            assert!(replication(bad).is_err(), "{bad:?}");
+        }
+        assert!(keep("0").is_err() && keep("4294967296").is_err());
         assert!(shards("0").is_err() && cores("0").is_err());
         assert!(log_level("3").is_err() && log_level("").is_err());
         assert!(boolean("yes").is_err());

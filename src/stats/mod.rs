@@ -3,6 +3,9 @@
 
 pub mod core;
 pub mod counter;
+pub mod log;
 pub mod net;
+pub mod progress;
 pub mod route;
 pub mod shard;
+pub mod snapshot;

@@ -161,6 +161,6 @@ fn values_have_a_size() {
     let operations: Vec<String> = operations.collect();
     let batch = format!("{{\"operations\":[{}]}}", operations.join(","));
     let message = error(&api.post("/v1/batch", &[], &batch), 400, "limit");
-    assert!(message.contains("allowed are 983040"), "{message}");
+    assert!(message.contains("allowed are 983016"), "{message}");
     api.stop();
 }

@@ -37,6 +37,19 @@ const FENCES: &[(&str, &[(&str, &str)])] = &[
             ("bench/", "the reference server and the runner are not on the serving path"),
             ("tests/", "drives the client library"),
             ("src/cli/", "the network commands drive the client library"),
+            ("src/log/kafka/", "rskafka lives on the log's side thread"),
+            ("src/objects/", "rust-s3 lives on the objects' side thread"),
+            ("src/snapshot/", "drives the objects on their side thread"),
+            ("src/owner/fed.rs", "takes from a channel of a side thread"),
+            ("src/mesh/feed.rs", "a channel that a task of a side thread can wait at"),
+            ("src/mesh/wants.rs", "between two side threads"),
+        ],
+    ),
+    (
+        "kafka_protocol",
+        &[
+            ("src/log/kafka/", "what is said to brokers is said in one place"),
+            ("tests/", "stands between a node and its broker"),
         ],
     ),
 ];

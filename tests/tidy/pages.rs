@@ -11,7 +11,10 @@ use crate::tree::File;
 /// Files that decide durable bytes, each of which FORMATS.md must draw.
 const DURABLE: &[&str] = &[
     "model/src/entry/codec.rs",
+    "model/src/entry/foreign.rs",
     "model/src/key.rs",
+    "model/src/logical.rs",
+    "model/src/manifest.rs",
     "model/src/outcome.rs",
     "model/src/row.rs",
     "model/src/statehash.rs",

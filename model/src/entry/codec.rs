@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Entry, Origin};
 use crate::ids::{Offset, ProducerId, WriteId};
-use crate::limits::{BATCH_MAX, ENTRY_MAX};
+use crate::limits::{BATCH_MAX, ENTRY_MAX, ORIGIN_LEN};
 use crate::mutation::{Change, Expect, Mutation};
 
 /// The first byte of every entry: never `{`, which begins a foreign JSON mutation.
@@ -37,13 +37,19 @@ pub enum DecodeError {
     /// A field has a value outside its range.
     #[error("entry field '{0}' is out of range")]
     Field(&'static str),
+    /// A record without a value: nothing that a log of mutations means.
+    #[error("the record has no value")]
+    Tombstone,
+    /// A JSON mutation that others wrote does not read; the field says where.
+    #[error("foreign mutation: bad '{0}'")]
+    Foreign(&'static str),
 }
 
 impl Entry {
     /// How many bytes [`Entry::encode`] makes.
     pub fn encoded_len(&self) -> usize {
         let header = 4 + 8 + 4 + CHECKSUM;
-        let origin = if self.origin.is_some() { 24 } else { 0 };
+        let origin = if self.origin.is_some() { ORIGIN_LEN } else { 0 };
         let write_id = if self.write_id.is_some() { 16 } else { 0 };
         header + origin + write_id + self.mutations.iter().map(mutation_len).sum::<usize>()
     }

@@ -2,8 +2,10 @@
 //! All of an entry is applied, or none of it.
 
 mod codec;
+mod foreign;
 
 pub use codec::{DecodeError, MARKER};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::ids::{Offset, Partition, ProducerId, WriteId};
 use crate::mutation::Mutation;
@@ -42,6 +44,21 @@ pub struct Logged {
     pub offset: Offset,
     /// The log's own timestamp of the record.
     pub log_time: Millis,
+    /// [`record_hash`] of the record that the log keeps; 0 from a log that keeps none.
+    pub hash: u64,
     /// The entry, or why its bytes are none.
     pub entry: Result<Entry, DecodeError>,
+}
+
+/// What tells a record of the log from another at the same offset: xxh3-64 over
+/// `log time (8) | key length (4) | key | value`, a missing key or value being empty.
+pub fn record_hash(log_time: Millis, key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    let mut hasher = Xxh3::new();
+    let key = key.unwrap_or_default();
+    hasher.update(&log_time.to_le_bytes());
+    // Records are bounded far below 4 GiB.
+    hasher.update(&(key.len() as u32).to_le_bytes());
+    hasher.update(key);
+    hasher.update(value.unwrap_or_default());
+    hasher.digest()
 }

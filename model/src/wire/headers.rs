@@ -11,6 +11,9 @@ pub const MIN_OFFSETS: &str = "pumice-min-offsets";
 pub const TIMEOUT_MS: &str = "pumice-timeout-ms";
 /// On writes: 16 bytes in hex; a repeat gets the first outcome.
 pub const WRITE_ID: &str = "pumice-write-id";
+/// On reads whose partition is behind its log: how old the answer may be in milliseconds, or
+/// `unknown`.
+pub const LAG_MS: &str = "pumice-lag-ms";
 /// On a get: how many of the keys were not found.
 pub const MISSING: &str = "pumice-missing";
 /// On a get: the request indexes that could not be read, comma separated.

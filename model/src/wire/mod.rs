@@ -7,6 +7,7 @@ mod errors;
 mod firescroll;
 mod headers;
 mod records;
+mod snapshots;
 mod status;
 mod timestamp;
 
@@ -17,12 +18,13 @@ pub use firescroll::{
     FireRecord,
 };
 pub use headers::{
-    MIN_OFFSETS, MISSING, OFFSETS, TIMEOUT_MS, TokenError, UNAVAILABLE, WRITE_ID, etag,
+    LAG_MS, MIN_OFFSETS, MISSING, OFFSETS, TIMEOUT_MS, TokenError, UNAVAILABLE, WRITE_ID, etag,
     format_offsets, parse_etag, parse_offsets,
 };
 pub use records::{
     GetKey, GetRequest, GetResponse, GotRecord, ListResponse, ListedRecord, OutcomeKind, WriteBody,
     next_token, parse_next,
 };
+pub use snapshots::{SnapshotFailure, SnapshotRound, SnapshotStarted};
 pub use status::{CoreStatus, NamespaceBody, PartitionStatus, Serving, ShardStatus, StatusBody};
 pub use timestamp::{Timestamp, TimestampError};

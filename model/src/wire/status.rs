@@ -74,8 +74,15 @@ pub struct PartitionStatus<'a> {
     pub partition: u32,
     /// The shard that holds it.
     pub shard: u32,
-    /// The state of that shard.
+    /// What it can do: its shard's state, or broken when it lost its log.
     pub state: Serving,
+    /// Why it is broken, when it alone is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Entries that the log has and the partition has not; absent with the embedded log, and
+    /// before the log was heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<u64>,
     /// The last applied offset; null before the first entry.
     pub offset: Option<u64>,
     /// Log time: the highest timestamp the log gave to an applied entry, Unix milliseconds.

@@ -75,7 +75,7 @@ pub fn entry_at(seed: u64, partition: Partition, offset: u64, pks: &[String]) ->
     let write_id = s.one_in(4).then(|| WriteId(u128::from(s.below(40))));
     let entry = Entry { origin, time, write_id, dialect: 1, mutations };
     let entry = if s.one_in(50) { Entry::decode(b"{}") } else { Ok(entry) };
-    Logged { partition, offset: Offset(offset), log_time: time + 5_000, entry }
+    Logged { partition, offset: Offset(offset), log_time: time + 5_000, hash: 0, entry }
 }
 
 fn mutation(s: &mut Seed, pks: &[String], offset: u64, i: u64) -> Mutation {

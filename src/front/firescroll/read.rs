@@ -20,6 +20,7 @@ use crate::front::context::Context;
 use crate::front::keys::{Found, KeyStyle, Keys};
 use crate::front::pages::{Filter, Scope, Style, Walk};
 use crate::front::problem::Problem;
+use crate::front::read as waiting;
 
 /// Answers a get; keys that are not there are left out, as FireScroll does.
 pub fn get(context: &Rc<Context>, body: &Bytes) -> Result<Answer, Problem> {
@@ -30,8 +31,9 @@ pub fn get(context: &Rc<Context>, body: &Bytes) -> Result<Answer, Problem> {
         check_keys(&pk, &sk).map_err(|fault| bad(format_args!("record {index}: {fault}")))?;
         keys.push((pk, sk));
     }
+    let partitions = waiting::partitions_of(context, &keys);
     let body = Keys::new(context, keys).body(KeyStyle { head: HEAD, each: found, tail: "]}\n" })?;
-    Ok(answer::fire_json(StatusCode::OK, body))
+    Ok(waiting::with_lag(context, answer::fire_json(StatusCode::OK, body), partitions))
 }
 
 /// Answers a list.
@@ -48,7 +50,7 @@ pub fn list(context: &Rc<Context>, body: &Bytes) -> Result<Answer, Problem> {
     let whole_partition = fields.integer("partition")?.is_some();
     let tail = if whole_partition { tail_of_partition } else { tail_of_pk };
     let body = walk.body(Style { head: HEAD, row: listed, tail })?;
-    Ok(answer::fire_json(StatusCode::OK, body))
+    Ok(waiting::with_lag(context, answer::fire_json(StatusCode::OK, body), [partition]))
 }
 
 fn scope(context: &Context, fields: &Fields<'_>) -> Result<(Partition, Scope), Problem> {

@@ -5,14 +5,14 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pumice_model::limits::ENTRY_CONDITIONS_MAX;
 use pumice_model::mutation::{Change, Expect, Malformed, Mutation};
-use pumice_model::outcome::{Outcome, Verdict};
+use pumice_model::outcome::Outcome;
 use pumice_model::wire::{FireOutcome, FireOutcomeKind, FireOutcomes};
 
 use super::fields::{Fields, bad};
 use crate::front::answer::{self, Answer};
 use crate::front::context::Context;
 use crate::front::problem::Problem;
-use crate::front::write::{self, Draft, DraftFault, Wait, append};
+use crate::front::write::{self, Draft, DraftFault, Wait, Written, append};
 use crate::rt;
 
 /// Records checked before the requests of others get a turn: the pattern of a condition may take
@@ -55,8 +55,8 @@ pub async fn change(
         let mutation = mutation(record, operation)?;
         drafts.push(draft(context, vec![mutation], Some(index))?);
     }
-    let verdicts = append(context, drafts, write_id).await?;
-    Ok(told(&verdicts, wait))
+    let written = append(context, drafts, write_id, wait).await?;
+    told(&written, wait)
 }
 
 /// Answers a batch: `{"Operations":[{"Put":{..}},{"Delete":{..}}]}`.
@@ -80,8 +80,8 @@ pub async fn batch(
         mutations.push(made);
     }
     let draft = draft(context, mutations, None)?;
-    let verdicts = append(context, vec![draft], write_id).await?;
-    Ok(told(&verdicts, wait))
+    let written = append(context, vec![draft], write_id, wait).await?;
+    told(&written, wait)
 }
 
 /// The `Records` of a request, at least one.
@@ -141,25 +141,26 @@ fn draft(
     })
 }
 
-fn told(verdicts: &[Verdict], wait: Wait) -> Answer {
+fn told(written: &[Written], wait: Wait) -> Result<Answer, Problem> {
     let answer = match wait {
         Wait::Log => answer::text(StatusCode::OK, "ok"),
         Wait::Applied => {
-            let outcomes = verdicts.iter().map(outcome).collect();
+            let outcomes: Option<Vec<_>> = written.iter().map(outcome).collect();
+            let outcomes = outcomes.ok_or_else(Problem::unknown)?;
             // Bodies of ours have string keys and whole numbers: writing them cannot fail.
             let mut body = serde_json::to_vec(&FireOutcomes { outcomes }).unwrap_or_default();
             body.push(b'\n');
             answer::fire_json(StatusCode::OK, body)
         }
     };
-    write::with_offsets(answer, verdicts)
+    Ok(write::with_offsets(answer, written))
 }
 
-fn outcome(verdict: &Verdict) -> FireOutcome<'static> {
-    let (outcome, reason) = match verdict.outcome {
+fn outcome(written: &Written) -> Option<FireOutcome<'static>> {
+    let (outcome, reason) = match written.outcome? {
         Outcome::Refused(refusal) => (FireOutcomeKind::Refused, Some(refusal.code().into())),
         Outcome::Applied { .. } | Outcome::Duplicate => (FireOutcomeKind::Applied, None),
     };
-    let (partition, offset) = (verdict.token.partition.0, verdict.token.offset.0);
-    FireOutcome { outcome, reason, partition, offset }
+    let (partition, offset) = (written.token.partition.0, written.token.offset.0);
+    Some(FireOutcome { outcome, reason, partition, offset })
 }

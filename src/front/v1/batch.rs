@@ -44,8 +44,8 @@ pub async fn serve(context: &Context, request: Request<Incoming>) -> Result<Answ
     }
     let mutations = batch.operations.into_iter().map(mutation).collect();
     let draft = Draft::new(context, mutations)?;
-    let verdicts = append(context, vec![draft], write_id).await?;
-    answer_to_write(&verdicts, wait, false)
+    let written = append(context, vec![draft], write_id, wait).await?;
+    answer_to_write(&written, wait, false)
 }
 
 fn has_precondition(operation: &Operation<'_>) -> bool {

@@ -37,8 +37,9 @@ pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<
         check_keys(&key.pk, &key.sk)?;
         keys.push((key.pk.into_owned(), key.sk.into_owned()));
     }
+    let partitions = read::partitions_of(context, &keys);
     let body = Keys::new(context, keys).body(STYLE)?;
-    Ok(answer::raw_json(StatusCode::OK, body))
+    Ok(read::with_lag(context, answer::raw_json(StatusCode::OK, body), partitions))
 }
 
 const STYLE: KeyStyle = KeyStyle { head: "{\"records\":[", each: write_one, tail: "]}" };

@@ -37,7 +37,8 @@ pub async fn serve(
     let Asked { prefix, lower, upper, limit, reverse } = asked;
     let scope = Scope::Pk { pk, prefix, lower, upper, except: None };
     let walk = Walk::new(context, partition, scope, limit).reversed(reverse);
-    Ok(answer::raw_json(StatusCode::OK, walk.body(STYLE)?))
+    let answer = answer::raw_json(StatusCode::OK, walk.body(STYLE)?);
+    Ok(read::with_lag(context, answer, [partition]))
 }
 
 struct Asked {

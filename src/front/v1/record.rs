@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use pumice_model::ids::{Offset, Partition, Token};
 use pumice_model::mutation::{Change, Expect, Mutation, check_keys};
-use pumice_model::outcome::{Outcome, Verdict};
+use pumice_model::outcome::Outcome;
 use pumice_model::time::{Millis, http_date};
 use pumice_model::wire::{self, OutcomeKind, WriteBody};
 
@@ -16,7 +16,7 @@ use crate::front::body::Body;
 use crate::front::context::Context;
 use crate::front::problem::Problem;
 use crate::front::target::{self, Target};
-use crate::front::write::{self, Draft, Wait, append};
+use crate::front::write::{self, Draft, Wait, Written, append};
 use crate::front::{read, receive};
 
 const METHODS: &str = "GET, HEAD, PUT, DELETE";
@@ -56,6 +56,18 @@ pub async fn serve(
 fn get(context: &Context, headers: &HeaderMap, pk: &str, sk: &str) -> Result<Answer, Problem> {
     check_keys(pk, sk)?;
     let partition = context.partition(pk);
+    // That a record is not there is as old as one that is.
+    let answer = look_up(context, headers, partition, pk, sk).unwrap_or_else(|fault| fault.on_v1());
+    Ok(read::with_lag(context, answer, [partition]))
+}
+
+fn look_up(
+    context: &Context,
+    headers: &HeaderMap,
+    partition: Partition,
+    pk: &str,
+    sk: &str,
+) -> Result<Answer, Problem> {
     let found = context.read(partition, |view, now| {
         let row = view.row(partition, pk, sk)?.filter(|row| row.visible(now));
         Ok(row.map(|row| Found {
@@ -140,8 +152,8 @@ async fn change(
     let (pk, sk) = (pk.to_owned(), sk.to_owned());
     let mutation = Mutation { pk, sk, change, condition, expect };
     let draft = Draft::new(context, vec![mutation])?;
-    let verdicts = append(context, vec![draft], write_id).await?;
-    answer_to_write(&verdicts, wait, put)
+    let written = append(context, vec![draft], write_id, wait).await?;
+    answer_to_write(&written, wait, put)
 }
 
 impl Asked {
@@ -195,19 +207,19 @@ fn expect(headers: &HeaderMap, partition: Partition) -> Result<Expect, Problem> 
 }
 
 /// The answer to a write of one entry.
-pub fn answer_to_write(verdicts: &[Verdict], wait: Wait, made: bool) -> Result<Answer, Problem> {
-    // One draft went in, so one verdict came out.
-    let Some(verdict) = verdicts.first() else { return Err(Problem::unknown()) };
-    let token = verdict.token;
-    let (status, outcome) = match (wait, verdict.outcome) {
+pub fn answer_to_write(written: &[Written], wait: Wait, made: bool) -> Result<Answer, Problem> {
+    // One draft went in, so one answer came out.
+    let Some(&Written { token, outcome }) = written.first() else { return Err(Problem::unknown()) };
+    let (status, outcome) = match (wait, outcome) {
+        (Wait::Applied, None) => return Err(Problem::unknown()),
         (Wait::Log, _) => (StatusCode::OK, OutcomeKind::Logged),
-        (Wait::Applied, Outcome::Refused(refusal)) => {
-            return Ok(write::with_offsets(Problem::refused(refusal, token).on_v1(), verdicts));
+        (Wait::Applied, Some(Outcome::Refused(refusal))) => {
+            return Ok(write::with_offsets(Problem::refused(refusal, token).on_v1(), written));
         }
-        (Wait::Applied, Outcome::Applied { created }) if made && created => {
+        (Wait::Applied, Some(Outcome::Applied { created })) if made && created => {
             (StatusCode::CREATED, OutcomeKind::Applied)
         }
-        (Wait::Applied, _) => (StatusCode::OK, OutcomeKind::Applied),
+        (Wait::Applied, Some(_)) => (StatusCode::OK, OutcomeKind::Applied),
     };
     let (partition, offset) = (token.partition.0, token.offset.0);
     let body = WriteBody { outcome, partition, offset, reason: None };
@@ -215,5 +227,5 @@ pub fn answer_to_write(verdicts: &[Verdict], wait: Wait, made: bool) -> Result<A
     if outcome == OutcomeKind::Applied {
         answer.headers_mut().insert(ETAG, header_value(wire::etag(token)));
     }
-    Ok(write::with_offsets(answer, verdicts))
+    Ok(write::with_offsets(answer, written))
 }

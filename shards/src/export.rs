@@ -1,0 +1,104 @@
+//! A partition's logical rows as byte strings, out of one read transaction: what a snapshot is
+//! made of. Runs on the thread of its [`crate::View`]; never copies a row more than once and
+//! keeps no more than one.
+
+use heed::types::Bytes;
+use heed::{RoPrefix, RoTxn};
+use pumice_model::ids::{Partition, ProducerId, WriteId};
+use pumice_model::key::RowKey;
+use pumice_model::logical::Logical;
+use pumice_model::row::Row;
+
+use crate::fault::Fault;
+use crate::reader::View;
+use crate::tables::{Position, Table, id_of, prefix, split_seen, split_write};
+
+/// Logical rows by kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Records, expired ones that were not reaped yet included.
+    pub rows: u64,
+    /// Producers whose last sequence is known.
+    pub producers: u64,
+    /// Write ids remembered.
+    pub writes: u64,
+}
+
+/// A walk over the logical rows of one partition at one position.
+pub struct Export<'t> {
+    position: Position,
+    given: Counts,
+    rows: Walk<'t>,
+    producers: Walk<'t>,
+    writes: Walk<'t>,
+    pk: String,
+    bytes: Vec<u8>,
+}
+
+type Walk<'t> = RoPrefix<'t, Bytes, Bytes>;
+
+impl View<'_> {
+    /// Begins a walk over a partition; of one that has had no entry it is empty.
+    pub fn export(&self, partition: Partition) -> Result<Export<'_>, Fault> {
+        let record = self.tables.record(&self.txn, partition)?;
+        let prefix = prefix(partition, record.generation);
+        let txn: &RoTxn<'_> = &self.txn;
+        let walk = |table: Table| table.prefix_iter(txn, &prefix);
+        Ok(Export {
+            position: record.position,
+            given: Counts::default(),
+            rows: walk(self.tables.rows)?,
+            producers: walk(self.tables.producers)?,
+            writes: walk(self.tables.writes)?,
+            pk: String::new(),
+            bytes: Vec::new(),
+        })
+    }
+}
+
+impl Export<'_> {
+    /// Where in its log the partition stands.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// What was given so far.
+    pub fn counts(&self) -> Counts {
+        self.given
+    }
+
+    /// The bytes of the next [`Logical`]: rows in key order, then producers, then write ids, both
+    /// in the order of their numbers. `None` after the last.
+    #[expect(clippy::should_implement_trait, reason = "what is given is lent until the next call")]
+    pub fn next(&mut self) -> Result<Option<&[u8]>, Fault> {
+        if let Some(item) = self.rows.next() {
+            let (key, value) = item?;
+            let unreadable = || Fault::broken(format!("row {key:x?}"));
+            let (_, _, sk) = RowKey::split(key, &mut self.pk).ok_or_else(unreadable)?;
+            let row = Row::decode(value).map_err(|_| unreadable())?;
+            Logical::Row { pk: &self.pk, sk, row }.encode(&mut self.bytes);
+            self.given.rows += 1;
+            return Ok(Some(&self.bytes));
+        }
+        if let Some(item) = self.producers.next() {
+            let (key, value) = item?;
+            let (Some(id), Some((sequence, offset))) = (id_of(key), split_seen(value)) else {
+                return Err(Fault::broken(format!("producer row {key:x?}")));
+            };
+            let producer = ProducerId(id);
+            Logical::Producer { producer, sequence, offset }.encode(&mut self.bytes);
+            self.given.producers += 1;
+            return Ok(Some(&self.bytes));
+        }
+        if let Some(item) = self.writes.next() {
+            let (key, value) = item?;
+            let (Some(id), Some((offset, outcome))) = (id_of(key), split_write(value)) else {
+                return Err(Fault::broken(format!("write id row {key:x?}")));
+            };
+            Logical::Write { write: WriteId(id), offset, outcome }.encode(&mut self.bytes);
+            self.given.writes += 1;
+            return Ok(Some(&self.bytes));
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,232 @@
+//! The log's thread from its first to its last moment. Everything that speaks to brokers lives on it,
+//! as tasks of one runtime; a task that panics breaks its own partition and no other.
+
+use std::future::pending;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use kafka_protocol::messages::TopicName;
+use pumice_model::ids::{Partition, ProducerId};
+use pumice_shards::Position;
+use rustls::crypto::ring;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{sleep, timeout};
+
+use super::backoff::Backoff;
+use super::cluster::{Cluster, topic_name};
+use super::dispatch::Lanes;
+use super::fault::LogFault;
+use super::follow::{Follower, Reading, bounds};
+use super::gate::Gate;
+use super::lane::Writing;
+use super::start::Setup;
+use super::taker::Taken;
+use super::tickets::Tickets;
+use super::topics::{self, Agreed, Place};
+use super::watch;
+use super::wire::Access;
+use crate::mesh::feed::Feeder;
+use crate::mesh::inbox::Outlet;
+use crate::mesh::positions::Positions;
+use crate::mesh::wants::Wanting;
+use crate::settings::{ClusterSettings, KafkaSettings};
+use crate::stats::log::LogStats;
+use crate::stats::progress::Progress;
+
+/// How long a start waits for a broker: less where there is something to serve without one.
+const WITHOUT: Duration = Duration::from_secs(5);
+const NEEDED: Duration = Duration::from_secs(45);
+/// How long what is on its way at the end may take.
+const LANDING: Duration = Duration::from_secs(5);
+
+/// Runs the thread. `started` is told once, when the start is over.
+pub fn run(
+    setup: Setup,
+    access: Access,
+    started: SyncSender<Result<(), LogFault>>,
+    stopping: &Notify,
+) {
+    let runtime: Runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(fault) => {
+            let _ = started.send(Err(LogFault::Settings(format!("the log's thread: {fault}"))));
+            return;
+        }
+    };
+    let local = LocalSet::new();
+    local.block_on(&runtime, live(setup, access, started, stopping));
+}
+
+async fn live(
+    setup: Setup,
+    access: Access,
+    started: SyncSender<Result<(), LogFault>>,
+    stopping: &Notify,
+) {
+    let settings = setup.settings.clone();
+    let topic = topic_name(&settings.mutations_topic);
+    let topics = vec![topic.clone(), topic_name(&settings.partitions_topic)];
+    let brokers = settings.brokers.clone();
+    let cluster = Rc::new(Cluster::new(access, brokers, topics, setup.stats.clone()));
+    let Some(producer) = random_producer() else {
+        let fault = LogFault::Settings("the system gives no random numbers".to_owned());
+        let _ = started.send(Err(fault));
+        return;
+    };
+    let writing = Rc::new(Writing {
+        cluster: cluster.clone(),
+        topic: topic.clone(),
+        producer,
+        compression: settings.compression,
+        gate: Gate::default(),
+        tickets: Rc::<Tickets>::default(),
+        home: setup.home.clone(),
+        progress: setup.progress.clone(),
+        stats: setup.stats.clone(),
+    });
+    let (outlets, taken, rest) = Rest::of(setup);
+    let lanes = Rc::new(Lanes::new(writing.clone()));
+    let moving = lanes.clone();
+    spawn_local(async move { moving.dispatch(outlets, taken).await });
+    let sweeping = lanes.clone();
+    spawn_local(async move { sweeping.sweep().await });
+    let following = follow_once_agreed(rest, cluster, writing.clone(), topic, started);
+    tokio::select! {
+        () = following => {}
+        () = stopping.notified() => {}
+    }
+    writing.gate.close();
+    if timeout(LANDING, lanes.land()).await.is_err() {
+        tracing::warn!("some produces were not answered in time at the end");
+    }
+}
+
+/// What is left of a setup once its outlets have gone their way.
+struct Rest {
+    settings: KafkaSettings,
+    namespace: ClusterSettings,
+    held: Vec<Position>,
+    feeders: Vec<Feeder>,
+    wanting: Option<Wanting>,
+    positions: Positions,
+    progress: Arc<Progress>,
+    stats: Arc<LogStats>,
+    fresh_dir: bool,
+}
+
+impl Rest {
+    fn of(setup: Setup) -> (Vec<Outlet>, Taken, Self) {
+        let rest = Self {
+            settings: setup.settings,
+            namespace: setup.cluster,
+            held: setup.held,
+            feeders: setup.feeders,
+            wanting: setup.wanting,
+            positions: setup.positions,
+            progress: setup.progress,
+            stats: setup.stats,
+            fresh_dir: setup.fresh_dir,
+        };
+        (setup.outlets, setup.taken, rest)
+    }
+}
+
+/// Compares everything, then follows until the feeds are gone; that the start is over is told as soon
+/// as it is clear how.
+async fn follow_once_agreed(
+    rest: Rest,
+    cluster: Rc<Cluster>,
+    writing: Rc<Writing>,
+    topic: TopicName,
+    started: SyncSender<Result<(), LogFault>>,
+) {
+    let Some(agreed) = agree(&rest, &cluster, started).await else { return };
+    writing.gate.open(agreed.batch_max);
+    let (beginning, behind) = bounds(rest.feeders.len());
+    let reading = Rc::new(Reading {
+        cluster: cluster.clone(),
+        topic: topic.clone(),
+        writing,
+        wanting: rest.wanting,
+        positions: rest.positions,
+        progress: rest.progress.clone(),
+        stats: rest.stats,
+        beginning,
+        behind,
+    });
+    for (partition, position) in (0..).map(Partition).zip(&rest.held) {
+        let shard = usize::from(partition.shard(rest.feeders.len() as u16).0);
+        let Some(feeder) = rest.feeders.get(shard).cloned() else { continue };
+        let follower = Follower::new(partition, reading.clone(), feeder, position);
+        let following = spawn_local(follower.run());
+        let progress = rest.progress.clone();
+        spawn_local(async move {
+            if following.await.is_err_and(|fault| fault.is_panic())
+                && let Some(progress) = progress.of(partition)
+            {
+                progress.set_broken("following it panicked".to_owned());
+            }
+        });
+    }
+    drop((rest.feeders, reading));
+    watch::watch(&cluster, &topic, &agreed.mutations, &rest.progress).await;
+    pending().await
+}
+
+/// Tries until the cluster answers and agrees. `None` when this node cannot follow it.
+async fn agree(
+    rest: &Rest,
+    cluster: &Rc<Cluster>,
+    started: SyncSender<Result<(), LogFault>>,
+) -> Option<Agreed> {
+    let has_data = rest.held.iter().any(|position| position.next.0 > 0);
+    let place = Place {
+        settings: &rest.settings,
+        namespace: &rest.namespace,
+        has_data,
+        has_objects: rest.wanting.is_some(),
+    };
+    let needed = rest.fresh_dir || rest.settings.required;
+    let (began, mut backoff) = (Instant::now(), Backoff::default());
+    let mut started = Some(started);
+    loop {
+        let fault = match topics::agree(cluster, &place).await {
+            Ok(agreed) => {
+                started.take().map(|started| started.send(Ok(())));
+                return Some(agreed);
+            }
+            Err(fault) => fault,
+        };
+        let patience = if needed { NEEDED } else { WITHOUT };
+        match (fault, &started) {
+            (LogFault::Unreachable(_), Some(_)) if began.elapsed() < patience => {}
+            (LogFault::Unreachable(why), Some(told)) if !needed => {
+                tracing::warn!("serving without the log, which cannot be reached: {why}");
+                let _ = told.send(Ok(()));
+                started = None;
+            }
+            (fault, Some(told)) => {
+                let _ = told.send(Err(fault));
+                return None;
+            }
+            (LogFault::Disagrees(because), None) => {
+                watch::break_all(&rest.progress, &because);
+                pending().await
+            }
+            (LogFault::Unreachable(why), None) => tracing::debug!("{why}"),
+            (fault, None) => tracing::warn!("{fault}; trying on"),
+        }
+        sleep(backoff.next()).await;
+    }
+}
+
+/// A number that no other process start has.
+fn random_producer() -> Option<ProducerId> {
+    let mut bytes = [0; 16];
+    ring::default_provider().secure_random.fill(&mut bytes).ok()?;
+    Some(ProducerId(u128::from_le_bytes(bytes)))
+}

@@ -1,0 +1,32 @@
+//! How the log asks for a snapshot: a partition that is empty, or behind what the log still has,
+//! wants one restored before it follows. From the log's thread to the thread of the objects.
+
+use pumice_model::ids::{Offset, Partition};
+use pumice_shards::Position;
+use tokio::sync::{mpsc, oneshot};
+
+/// Partitions that may want at a time, waiting for their turn.
+const WAITING: usize = 64;
+
+/// One partition's wish.
+#[derive(Debug)]
+pub struct Want {
+    /// Whose rows.
+    pub partition: Partition,
+    /// The snapshot's next offset must be at least this: the first that the log still has.
+    pub covers: Offset,
+    /// And at most this: the log's end. A snapshot from beyond is of another log.
+    pub at_most: Offset,
+    /// Where the partition stands afterwards; `None` when no good snapshot fits.
+    pub reply: oneshot::Sender<Result<Option<Position>, String>>,
+}
+
+/// The asking end.
+pub type Wanting = mpsc::Sender<Want>;
+/// The end that restores.
+pub type Wanted = mpsc::Receiver<Want>;
+
+/// A way for wants.
+pub fn wants() -> (Wanting, Wanted) {
+    mpsc::channel(WAITING)
+}

@@ -1,0 +1,222 @@
+//! A node: starts its parts in order and stops them in reverse. The only module that knows every
+//! other. Starting thread; nothing here is on the way of a request.
+
+mod cores;
+mod fault;
+mod order;
+mod restore;
+mod store;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pumice_shards::Reader;
+
+use cores::CoreSeed;
+pub use fault::StartFault;
+use fault::{spawned, thread_fault};
+use order::{Order, Place, Stopping};
+use store::Owners;
+
+use crate::admin::{Overview, Phase};
+use crate::datadir::{DataDir, DataDirFault};
+use crate::mesh::home::{self, Home};
+use crate::mesh::inbox::Inbox;
+use crate::mesh::lane::lane;
+use crate::mesh::positions::Positions;
+use crate::rt;
+use crate::settings::{SHARDS_LEAST_BY_DEFAULT, Settings};
+use crate::signals::Signals;
+use crate::stats::core::CoreStats;
+use crate::stats::net::NetStats;
+
+/// How often a waiting node looks whether its cores still run.
+const LOOK_AT_CORES: Duration = Duration::from_millis(500);
+
+/// A node that answers requests.
+pub struct Running {
+    http: SocketAddr,
+    admin: SocketAddr,
+    signals: Signals,
+    phase: Arc<Phase>,
+    cores: Vec<rt::Joining<()>>,
+    cores_home: Home,
+    stopping: Stopping,
+    abandoned: Arc<AtomicBool>,
+    admin_core: rt::Joining<()>,
+    admin_home: Home,
+    _data_dir: DataDir,
+}
+
+/// Starts a node; when it returns, both ports answer.
+pub fn start(settings: Settings) -> Result<Running, StartFault> {
+    rt::probe()?;
+    let signals = Signals::listen().map_err(thread_fault("signals"))?;
+    let process = &settings.process;
+    // Before the data directory, so that a start that fails here leaves none behind.
+    let (http, sockets) = listen_all(process.http, process.cores.len())?;
+    let (admin, admin_sockets) = listen_all(process.admin, 1)?;
+    let data_dir = open_data_dir(&settings)?;
+    let positions = Positions::new(settings.cluster.partitions);
+    let (senders, lanes): (Vec<_>, Vec<_>) = sockets.iter().map(|_| lane(home::LANE)).unzip();
+    let cores_home = Home::new(senders);
+    let abandoned = Arc::<AtomicBool>::default();
+
+    let shards = store::open(&data_dir, &settings)?;
+    let readers: Vec<Reader> = shards.iter().map(|shard| shard.reader.clone()).collect();
+    let held = store::held(&readers, settings.cluster.partitions);
+    let held = held.map_err(StartFault::Unreadable)?;
+    for (partition, position) in (0..).map(pumice_model::ids::Partition).zip(&held) {
+        positions.reached(partition, position.next);
+    }
+    let shard_stats = shards.iter().map(|shard| shard.stats.clone()).collect();
+    let owners = Owners {
+        shards: data_dir.shards(),
+        home: &cores_home,
+        positions: &positions,
+        serving: &process.cores,
+        abandoned: &abandoned,
+    };
+    let fresh = data_dir.is_fresh();
+    let place = Place { settings: &settings, owners, fresh };
+    let order = match order::start(&place, shards) {
+        Ok(order) => order,
+        Err(fault) => {
+            // A directory for settings that were refused would refuse the right ones.
+            drop(readers);
+            if fresh {
+                data_dir.discard();
+            }
+            return Err(fault);
+        }
+    };
+    let Order { inboxes, progress, log_stats, snapshots, snapshot_stats, stopping } = order;
+    let phase = Arc::new(Phase::default());
+    let mut overview = Overview {
+        settings: settings.clone(),
+        phase: phase.clone(),
+        readers,
+        positions,
+        shards: shard_stats,
+        cores: Vec::new(),
+        nets: Vec::new(),
+        progress,
+        log: log_stats,
+        snapshots,
+        snapshot_stats,
+    };
+    let mut cores = Vec::new();
+    for (core, (socket, lane)) in sockets.into_iter().zip(lanes).enumerate() {
+        let seed = seed(core, &overview, &inboxes);
+        overview.cores.push(seed.stats.clone());
+        overview.nets.push(seed.net.clone());
+        let name = format!("core-{core}");
+        let cpu = Some(process.cores[core]);
+        let run = move || cores::serve(seed, socket, lane);
+        cores.push(spawned(rt::spawn(&name, cpu, run), &name)?);
+    }
+    drop(inboxes);
+
+    let (sender, lane) = lane(home::LANE);
+    let run = move || cores::serve_admin(overview, admin_sockets, lane);
+    let admin_core = spawned(rt::spawn("admin", None, run), "admin")?;
+    phase.serve();
+    let admin_home = Home::new(vec![sender]);
+    tracing::info!("serving {http}, admin on {admin}, data in {}", process.data_dir.display());
+    Ok(Running {
+        http,
+        admin,
+        signals,
+        phase,
+        cores,
+        cores_home,
+        stopping,
+        abandoned,
+        admin_core,
+        admin_home,
+        _data_dir: data_dir,
+    })
+}
+
+fn seed(core: usize, overview: &Overview, inboxes: &[Inbox]) -> CoreSeed {
+    CoreSeed {
+        // Cores are CPUs, of which there are fewer than 65,536.
+        core: core as u16,
+        settings: overview.settings.clone(),
+        readers: overview.readers.clone(),
+        inboxes: inboxes.to_vec(),
+        positions: overview.positions.clone(),
+        progress: overview.progress.clone(),
+        stats: Arc::<CoreStats>::default(),
+        net: Arc::<NetStats>::default(),
+    }
+}
+
+impl Running {
+    /// The public address, with the port that was really taken.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The admin address, likewise.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Serves until SIGTERM or SIGINT, then stops. A core that ends by itself ends the node, with
+    /// a failure for whoever watches it.
+    pub fn wait(mut self) -> ExitCode {
+        while !self.cores.iter().any(rt::Joining::is_finished) {
+            if let Some(name) = self.signals.next(LOOK_AT_CORES) {
+                tracing::info!("{name}: finishing what is in flight; again to end at once");
+                return self.stop();
+            }
+        }
+        tracing::error!("a serving core ended by itself: stopping the node");
+        self.stop();
+        ExitCode::FAILURE
+    }
+
+    /// Stops accepting, finishes what is in flight, commits it and ends every thread.
+    pub fn stop(self) -> ExitCode {
+        self.phase.drain();
+        self.cores_home.drain();
+        let cores: Vec<_> = self.cores.into_iter().map(rt::Joining::join).collect();
+        // The cores held the inboxes: with them gone, owners end. Whoever waited for an entry that
+        // is still queued has been cut, so that none of them was acknowledged.
+        self.abandoned.store(true, Ordering::Release);
+        let stopped = self.stopping.stop();
+        self.admin_home.drain();
+        let admin = self.admin_core.join();
+        for crashed in cores.iter().chain([&admin]).filter_map(|joined| joined.as_ref().err()) {
+            tracing::error!("{crashed}");
+        }
+        let well = cores.iter().all(Result::is_ok) && stopped && admin.is_ok();
+        if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+/// One listening socket for each core on one address. The first bind is without port sharing, so
+/// that a port another process has is refused instead of shared with it.
+fn listen_all(
+    address: SocketAddr,
+    count: usize,
+) -> Result<(SocketAddr, Vec<TcpListener>), StartFault> {
+    let fault = |source| StartFault::Listen { address, source };
+    let probe = TcpListener::bind(address).map_err(fault)?;
+    let taken = probe.local_addr().map_err(fault)?;
+    drop(probe);
+    let sockets = (0..count).map(|_| rt::bind(taken)).collect::<io::Result<_>>().map_err(fault)?;
+    Ok((taken, sockets))
+}
+
+fn open_data_dir(settings: &Settings) -> Result<DataDir, DataDirFault> {
+    let process = &settings.process;
+    let least = process.cores.len().max(SHARDS_LEAST_BY_DEFAULT);
+    let default_shards = u16::try_from(least).unwrap_or(u16::MAX);
+    DataDir::open(&process.data_dir, &settings.cluster, process.shards, default_shards)
+}

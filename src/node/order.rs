@@ -1,0 +1,191 @@
+//! Where a node's order comes from: starts the log that the settings name, with what it needs beside
+//! it, and stops it. Starting thread.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use pumice_shards::Reader;
+
+use super::fault::{StartFault, thread_fault};
+use super::restore;
+use super::store::{self, Owners, Shard};
+use crate::log::kafka;
+use crate::mesh::feed::{Feed, Feeder, feed};
+use crate::mesh::inbox::{Inbox, Outlet, inbox};
+use crate::mesh::wants::{Wanted, wants};
+use crate::owner::{self, Source};
+use crate::settings::{KafkaSettings, LogSettings, Settings};
+use crate::snapshot::service;
+use crate::stats::log::LogStats;
+use crate::stats::progress::Progress;
+use crate::stats::snapshot::SnapshotStats;
+
+/// Everything between the cores' inboxes and the shards.
+pub struct Order {
+    pub inboxes: Vec<Inbox>,
+    /// How partitions stand to the log; `None` with the embedded one.
+    pub progress: Option<Arc<Progress>>,
+    /// What the log counts, likewise.
+    pub log_stats: Option<Arc<LogStats>>,
+    /// Snapshots, where there are objects.
+    pub snapshots: Option<service::Handle>,
+    pub snapshot_stats: Arc<SnapshotStats>,
+    pub stopping: Stopping,
+}
+
+/// What is to be stopped, in this order.
+pub struct Stopping {
+    log: Option<kafka::Running>,
+    snapshots: Option<service::Running>,
+    owners: Vec<owner::Joining>,
+}
+
+impl Stopping {
+    /// Ends every thread, once the cores have let go of their inboxes. Whether all ended well.
+    pub fn stop(self) -> bool {
+        let log = self.log.is_none_or(kafka::Running::stop);
+        let snapshots = self.snapshots.is_none_or(service::Running::stop);
+        // Nobody feeds them any more.
+        let mut well = log && snapshots;
+        for owner in self.owners {
+            well &= owner.join().is_ok();
+        }
+        well
+    }
+}
+
+/// What a log is started for.
+pub struct Place<'a> {
+    pub settings: &'a Settings,
+    pub owners: Owners<'a>,
+    /// Whether this start made the data directory.
+    pub fresh: bool,
+}
+
+/// Starts the log, the owners and the snapshots.
+pub fn start(place: &Place<'_>, shards: Vec<Shard>) -> Result<Order, StartFault> {
+    match &place.settings.process.log {
+        LogSettings::Embedded => embedded(place, shards),
+        LogSettings::Kafka(settings) => kafka(place, settings, shards),
+    }
+}
+
+fn embedded(place: &Place<'_>, mut shards: Vec<Shard>) -> Result<Order, StartFault> {
+    let snapshot_stats = Arc::<SnapshotStats>::default();
+    if let Some(objects) = place.settings.process.objects.as_ref().filter(|_| place.fresh) {
+        shards = restore::everything(place, objects, shards, &snapshot_stats)?;
+    }
+    let readers = readers(&shards);
+    let (inboxes, outlets) = inboxes(&shards, None);
+    let owners = shards
+        .into_iter()
+        .zip(outlets)
+        .map(|(shard, outlet)| place.owners.spawn(shard, Source::Cores(outlet)));
+    let owners = owners.collect::<Result<Vec<_>, _>>()?;
+    let snapshots = snapshots(place, readers, Vec::new(), None, &snapshot_stats)?;
+    Ok(Order {
+        inboxes,
+        progress: None,
+        log_stats: None,
+        snapshots: snapshots.as_ref().map(service::Running::handle),
+        snapshot_stats,
+        stopping: Stopping { log: None, snapshots, owners },
+    })
+}
+
+fn kafka(
+    place: &Place<'_>,
+    settings: &KafkaSettings,
+    shards: Vec<Shard>,
+) -> Result<Order, StartFault> {
+    let cluster = &place.settings.cluster;
+    let readers = readers(&shards);
+    let held = store::held(&readers, cluster.partitions).map_err(StartFault::Unreadable)?;
+    let progress = Arc::new(Progress::new(cluster.partitions));
+    for ((_, progress), position) in progress.all().zip(&held) {
+        progress.was_fresh(position.log_time);
+    }
+    let (waker, taken) = kafka::taker();
+    let (inboxes, outlets) = inboxes(&shards, Some(waker));
+    let (feeders, feeds): (Vec<Feeder>, Vec<Feed>) = shards.iter().map(|_| feed()).unzip();
+    let owners = shards
+        .into_iter()
+        .zip(feeds)
+        .map(|(shard, feed)| place.owners.spawn(shard, Source::Log(feed, progress.clone())));
+    let owners = owners.collect::<Result<Vec<_>, _>>()?;
+    let (wanting, wanted) = match place.settings.process.objects {
+        Some(_) => Some(wants()).unzip(),
+        None => (None, None),
+    };
+    let snapshot_stats = Arc::<SnapshotStats>::default();
+    let snapshots = snapshots(place, readers, feeders.clone(), wanted, &snapshot_stats)?;
+    let log_stats = Arc::<LogStats>::default();
+    let started = kafka::start(kafka::Setup {
+        settings: settings.clone(),
+        cluster: cluster.clone(),
+        held,
+        outlets,
+        feeders,
+        wanting,
+        home: place.owners.home.clone(),
+        positions: place.owners.positions.clone(),
+        progress: progress.clone(),
+        stats: log_stats.clone(),
+        serving: place.owners.serving.to_vec(),
+        fresh_dir: place.fresh,
+        taken,
+    });
+    let snapshots_handle = snapshots.as_ref().map(service::Running::handle);
+    match started {
+        Ok(log) => {
+            if log_stats.connected.get() == 0 {
+                progress.serve_unheard();
+            }
+            Ok(Order {
+                inboxes,
+                progress: Some(progress),
+                log_stats: Some(log_stats),
+                snapshots: snapshots_handle,
+                snapshot_stats,
+                stopping: Stopping { log: Some(log), snapshots, owners },
+            })
+        }
+        Err(fault) => {
+            // The owners must let go of their shards before the directory can.
+            drop(inboxes);
+            Stopping { log: None, snapshots, owners }.stop();
+            Err(StartFault::Log(fault))
+        }
+    }
+}
+
+fn readers(shards: &[Shard]) -> Vec<Reader> {
+    shards.iter().map(|shard| shard.reader.clone()).collect()
+}
+
+fn inboxes(shards: &[Shard], taker: Option<Waker>) -> (Vec<Inbox>, Vec<Outlet>) {
+    shards.iter().map(|shard| inbox(shard.stats.clone(), taker.clone())).unzip()
+}
+
+fn snapshots(
+    place: &Place<'_>,
+    readers: Vec<Reader>,
+    feeders: Vec<Feeder>,
+    wanted: Option<Wanted>,
+    stats: &Arc<SnapshotStats>,
+) -> Result<Option<service::Running>, StartFault> {
+    let process = &place.settings.process;
+    let Some(objects) = &process.objects else { return Ok(None) };
+    let setup = service::Setup {
+        objects: objects.clone(),
+        snapshots: process.snapshots.clone(),
+        cluster: place.settings.cluster.clone(),
+        shards: place.owners.shards,
+        readers,
+        feeders,
+        wanted,
+        stats: stats.clone(),
+        serving: place.owners.serving.to_vec(),
+    };
+    service::start(setup).map(Some).map_err(thread_fault("objects"))
+}
