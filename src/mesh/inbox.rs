@@ -1,6 +1,7 @@
 //! The one queue of a shard: every core puts its entries in, the owner thread takes them out in
-//! batches, or the log's thread where the order comes from elsewhere. Bounded by entries and by bytes; past a bound the answer is a refusal at once, so that
-//! an acknowledged write is never dropped and a core never waits.
+//! batches, or the log's thread where the order comes from elsewhere. Bounded by entries and by
+//! bytes; past a bound the answer is a refusal at once, so that an acknowledged write is never
+//! dropped and a core never waits.
 
 use std::sync::Arc;
 use std::task::Waker;

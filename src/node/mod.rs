@@ -20,13 +20,13 @@ use cores::CoreSeed;
 pub use fault::StartFault;
 use fault::{spawned, thread_fault};
 use order::{Order, Place, Stopping};
-use store::Owners;
+use store::{Owners, Shard};
 
 use crate::admin::{Overview, Phase};
 use crate::datadir::{DataDir, DataDirFault};
-use crate::mesh::home::{self, Home};
+use crate::mesh::home::{self, Home, Message};
 use crate::mesh::inbox::Inbox;
-use crate::mesh::lane::lane;
+use crate::mesh::lane::{Receiver, lane};
 use crate::mesh::positions::Positions;
 use crate::rt;
 use crate::settings::{SHARDS_LEAST_BY_DEFAULT, Settings};
@@ -68,11 +68,7 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
 
     let shards = store::open(&data_dir, &settings)?;
     let readers: Vec<Reader> = shards.iter().map(|shard| shard.reader.clone()).collect();
-    let held = store::held(&readers, settings.cluster.partitions);
-    let held = held.map_err(StartFault::Unreadable)?;
-    for (partition, position) in (0..).map(pumice_model::ids::Partition).zip(&held) {
-        positions.reached(partition, position.next);
-    }
+    store::publish(&readers, &positions, settings.cluster.partitions)?;
     let shard_stats = shards.iter().map(|shard| shard.stats.clone()).collect();
     let owners = Owners {
         shards: data_dir.shards(),
@@ -81,19 +77,8 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         serving: &process.cores,
         abandoned: &abandoned,
     };
-    let fresh = data_dir.is_fresh();
-    let place = Place { settings: &settings, owners, fresh };
-    let order = match order::start(&place, shards) {
-        Ok(order) => order,
-        Err(fault) => {
-            // A directory for settings that were refused would refuse the right ones.
-            drop(readers);
-            if fresh {
-                data_dir.discard();
-            }
-            return Err(fault);
-        }
-    };
+    let place = Place { settings: &settings, owners, fresh: data_dir.is_fresh() };
+    let (order, readers, data_dir) = begin(&place, shards, readers, data_dir)?;
     let Order { inboxes, progress, log_stats, snapshots, snapshot_stats, stopping } = order;
     let phase = Arc::new(Phase::default());
     let mut overview = Overview {
@@ -109,18 +94,7 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         snapshots,
         snapshot_stats,
     };
-    let mut cores = Vec::new();
-    for (core, (socket, lane)) in sockets.into_iter().zip(lanes).enumerate() {
-        let seed = seed(core, &overview, &inboxes);
-        overview.cores.push(seed.stats.clone());
-        overview.nets.push(seed.net.clone());
-        let name = format!("core-{core}");
-        let cpu = Some(process.cores[core]);
-        let run = move || cores::serve(seed, socket, lane);
-        cores.push(spawned(rt::spawn(&name, cpu, run), &name)?);
-    }
-    drop(inboxes);
-
+    let cores = spawn_cores(&mut overview, inboxes, sockets, lanes)?;
     let (sender, lane) = lane(home::LANE);
     let run = move || cores::serve_admin(overview, admin_sockets, lane);
     let admin_core = spawned(rt::spawn("admin", None, run), "admin")?;
@@ -140,6 +114,45 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         admin_home,
         _data_dir: data_dir,
     })
+}
+
+/// Starts the log. When that fails, a directory that this start made goes: it was made for settings
+/// that were refused, and would refuse the right ones.
+fn begin(
+    place: &Place<'_>,
+    shards: Vec<Shard>,
+    readers: Vec<Reader>,
+    data_dir: DataDir,
+) -> Result<(Order, Vec<Reader>, DataDir), StartFault> {
+    match order::start(place, shards) {
+        Ok(order) => Ok((order, readers, data_dir)),
+        Err(fault) => {
+            drop(readers);
+            if place.fresh {
+                data_dir.discard();
+            }
+            Err(fault)
+        }
+    }
+}
+
+fn spawn_cores(
+    overview: &mut Overview,
+    inboxes: Vec<Inbox>,
+    sockets: Vec<TcpListener>,
+    lanes: Vec<Receiver<Message>>,
+) -> Result<Vec<rt::Joining<()>>, StartFault> {
+    let mut cores = Vec::new();
+    for (core, (socket, lane)) in sockets.into_iter().zip(lanes).enumerate() {
+        let seed = seed(core, overview, &inboxes);
+        overview.cores.push(seed.stats.clone());
+        overview.nets.push(seed.net.clone());
+        let name = format!("core-{core}");
+        let cpu = Some(overview.settings.process.cores[core]);
+        let run = move || cores::serve(seed, socket, lane);
+        cores.push(spawned(rt::spawn(&name, cpu, run), &name)?);
+    }
+    Ok(cores)
 }
 
 fn seed(core: usize, overview: &Overview, inboxes: &[Inbox]) -> CoreSeed {

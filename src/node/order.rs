@@ -1,5 +1,5 @@
-//! Where a node's order comes from: starts the log that the settings name, with what it needs beside
-//! it, and stops it. Starting thread.
+//! Where a node's order comes from: starts the log that the settings name, with what it needs
+//! beside it, and stops it. Starting thread.
 
 use std::sync::Arc;
 use std::task::Waker;

@@ -59,6 +59,19 @@ pub fn held(readers: &[Reader], partitions: u32) -> Result<Vec<Position>, pumice
     (0..partitions).map(Partition).map(position).collect()
 }
 
+/// Publishes where every partition stands.
+pub fn publish(
+    readers: &[Reader],
+    positions: &Positions,
+    partitions: u32,
+) -> Result<(), StartFault> {
+    let held = held(readers, partitions).map_err(StartFault::Unreadable)?;
+    for (partition, position) in (0..).map(Partition).zip(&held) {
+        positions.reached(partition, position.next);
+    }
+    Ok(())
+}
+
 impl Owners<'_> {
     /// Starts the owner of a shard.
     pub fn spawn(&self, shard: Shard, source: Source) -> Result<owner::Joining, StartFault> {
