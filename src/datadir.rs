@@ -14,6 +14,8 @@ use crate::settings::ClusterSettings;
 
 const LOCK: &str = "LOCK";
 const CLUSTER: &str = "cluster.toml";
+/// There from before the first row of a restore until after the last.
+const RESTORING: &str = "RESTORING";
 /// The format of the directory's layout.
 const FORMAT: u32 = 1;
 
@@ -166,10 +168,30 @@ impl DataDir {
         self.fresh
     }
 
+    /// Whether a restore began in it and did not come to its end.
+    pub fn is_half_restored(&self) -> bool {
+        self.path.join(RESTORING).exists()
+    }
+
+    /// Notes, durably, that a restore begins: what a crash leaves must not be taken for all of it.
+    pub fn begin_restore(&self) -> Result<(), DataDirFault> {
+        let mark = self.path.join(RESTORING);
+        let marked = File::create(&mark).and_then(|_| File::open(&self.path)?.sync_all());
+        marked.map_err(|source| io_fault(&mark, source))
+    }
+
+    /// Notes that it came to its end.
+    pub fn end_restore(&self) -> Result<(), DataDirFault> {
+        let mark = self.path.join(RESTORING);
+        let unmarked = fs::remove_file(&mark).and_then(|()| File::open(&self.path)?.sync_all());
+        unmarked.map_err(|source| io_fault(&mark, source))
+    }
+
     /// Takes a directory that this start made, and that nothing was written into, back: its
     /// description first, so that what a crash leaves is none.
     pub fn discard(self) {
         let gone = fs::remove_file(self.path.join(CLUSTER)).and_then(|()| {
+            let _ = fs::remove_file(self.path.join(RESTORING));
             (0..self.shards).try_for_each(|shard| fs::remove_dir_all(shard_path(&self.path, shard)))
         });
         if let Err(fault) = gone {

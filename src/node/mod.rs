@@ -77,8 +77,7 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         serving: &process.cores,
         abandoned: &abandoned,
     };
-    let place = Place { settings: &settings, owners, fresh: data_dir.is_fresh() };
-    let (order, readers, data_dir) = begin(&place, shards, readers, data_dir)?;
+    let (order, readers, data_dir) = begin(&settings, owners, shards, readers, data_dir)?;
     let Order { inboxes, progress, log_stats, snapshots, snapshot_stats, stopping } = order;
     let phase = Arc::new(Phase::default());
     let mut overview = Overview {
@@ -119,16 +118,17 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
 /// Starts the log. When that fails, a directory that this start made goes: it was made for settings
 /// that were refused, and would refuse the right ones.
 fn begin(
-    place: &Place<'_>,
+    settings: &Settings,
+    owners: Owners<'_>,
     shards: Vec<Shard>,
     readers: Vec<Reader>,
     data_dir: DataDir,
 ) -> Result<(Order, Vec<Reader>, DataDir), StartFault> {
-    match order::start(place, shards) {
+    match order::start(&Place { settings, owners, data_dir: &data_dir }, shards) {
         Ok(order) => Ok((order, readers, data_dir)),
         Err(fault) => {
             drop(readers);
-            if place.fresh {
+            if data_dir.is_fresh() {
                 data_dir.discard();
             }
             Err(fault)

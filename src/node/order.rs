@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use pumice_shards::Reader;
+use pumice_shards::{Position, Reader};
 
 use super::fault::{StartFault, thread_fault};
 use super::restore;
 use super::store::{self, Owners, Shard};
+use crate::datadir::DataDir;
 use crate::log::kafka;
 use crate::mesh::feed::{Feed, Feeder, feed};
 use crate::mesh::inbox::{Inbox, Outlet, inbox};
@@ -58,8 +59,7 @@ impl Stopping {
 pub struct Place<'a> {
     pub settings: &'a Settings,
     pub owners: Owners<'a>,
-    /// Whether this start made the data directory.
-    pub fresh: bool,
+    pub data_dir: &'a DataDir,
 }
 
 /// Starts the log, the owners and the snapshots.
@@ -72,8 +72,18 @@ pub fn start(place: &Place<'_>, shards: Vec<Shard>) -> Result<Order, StartFault>
 
 fn embedded(place: &Place<'_>, mut shards: Vec<Shard>) -> Result<Order, StartFault> {
     let snapshot_stats = Arc::<SnapshotStats>::default();
-    if let Some(objects) = place.settings.process.objects.as_ref().filter(|_| place.fresh) {
-        shards = restore::everything(place, objects, shards, &snapshot_stats)?;
+    let half_restored = place.data_dir.is_half_restored();
+    let held = store::held(&readers(&shards), place.settings.cluster.partitions);
+    let held = held.map_err(StartFault::Unreadable)?;
+    let empty = held.iter().all(|position| *position == Position::ZERO);
+    match &place.settings.process.objects {
+        Some(objects) if empty || half_restored => {
+            place.data_dir.begin_restore()?;
+            shards = restore::everything(place, objects, shards, &snapshot_stats)?;
+            place.data_dir.end_restore()?;
+        }
+        None if half_restored => return Err(restore::unfinished()),
+        _ => {}
     }
     let readers = readers(&shards);
     let (inboxes, outlets) = inboxes(&shards, None);
@@ -132,7 +142,7 @@ fn kafka(
         progress: progress.clone(),
         stats: log_stats.clone(),
         serving: place.owners.serving.to_vec(),
-        fresh_dir: place.fresh,
+        fresh_dir: place.data_dir.is_fresh(),
         taken,
     });
     let snapshots_handle = snapshots.as_ref().map(service::Running::handle);

@@ -51,6 +51,15 @@ pub fn everything(
     Ok(shards)
 }
 
+/// What a start without objects is told about a directory whose restore a crash cut short.
+pub fn unfinished() -> StartFault {
+    StartFault::Restore(
+        "a restore into this data directory was cut short: start with --objects to finish it, or \
+         with another --data-dir"
+            .to_owned(),
+    )
+}
+
 fn wish(partition: Partition) -> Wish {
     Wish { partition, covers: Offset(0), at_most: Offset(u64::MAX), followed: false }
 }

@@ -2,6 +2,7 @@
 //! afterwards. On the objects' side thread, the walks on a blocking one; one partition's failure is
 //! no other's.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::Ordering;
@@ -18,8 +19,32 @@ use super::place::Place;
 use super::prune::{Keep, plan, prune};
 use super::service::Service;
 use super::take::{Spooled, TakeFault, WALK_MAX, Walk};
-use super::upload::upload;
+use super::upload::{UploadFault, upload};
 use crate::clock;
+
+/// Uploads that fail in a row before a round gives up: a store that does not answer takes minutes
+/// to say so, a partition.
+const FAILED_MAX: u32 = 3;
+
+/// What the snapshots of a round share: one walks while another is uploaded, and no more, which
+/// bounds the spool and the memory.
+struct Lanes {
+    walk: Semaphore,
+    send: Semaphore,
+    /// Uploads that failed, since one did not.
+    failed: Cell<u32>,
+}
+
+/// Why there is no snapshot of a partition.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Taking(#[from] TakeFault),
+    #[error(transparent)]
+    Uploading(#[from] UploadFault),
+    #[error("not tried, since {FAILED_MAX} uploads before it failed")]
+    NotTried,
+}
 
 /// The newest good snapshot of a partition, in a listing.
 pub(super) type Newest = BTreeMap<Partition, (Position, Millis)>;
@@ -29,14 +54,14 @@ impl Service {
     pub async fn round(&self, newest: &Newest) {
         let total = self.cluster.partitions;
         self.shared.status().total = total.into();
-        // One walks while another is uploaded, and no more: that bounds the spool and the memory.
         let (walk, send) = (Semaphore::new(1), Semaphore::new(1));
+        let lanes = Lanes { walk, send, failed: Cell::new(0) };
         let partitions = stream::iter((0..total).map(Partition));
         partitions
             .for_each_concurrent(2, async |partition| {
                 let done = match newest.get(&partition) {
                     Some(newest) if self.spared(partition, newest) => Ok(()),
-                    _ => self.snapshot(partition, &walk, &send).await,
+                    _ => self.snapshot(partition, &lanes).await,
                 };
                 let mut status = self.shared.status();
                 let Err(why) = done else {
@@ -45,7 +70,7 @@ impl Service {
                 };
                 self.stats.failed.add(1);
                 tracing::warn!("no snapshot of partition {partition}: {why}");
-                status.failed.push((partition, why));
+                status.failed.push((partition, why.to_string()));
             })
             .await;
         self.prune().await;
@@ -69,32 +94,29 @@ impl Service {
     }
 
     /// Takes one snapshot and uploads it. Nothing to do is done.
-    async fn snapshot(
-        &self,
-        partition: Partition,
-        walk: &Semaphore,
-        send: &Semaphore,
-    ) -> Result<(), String> {
+    async fn snapshot(&self, partition: Partition, lanes: &Lanes) -> Result<(), Failed> {
         // The semaphores are never closed.
-        let walking = walk.acquire().await;
+        let walking = lanes.walk.acquire().await;
+        lanes.may_go_on()?;
         let began = Instant::now();
         let tag = tag(partition);
-        let spooled = self.spool(partition, tag).await.map_err(|fault| {
-            if matches!(fault, TakeFault::TooLong(_)) {
-                self.stats.aborted.add(1);
-            }
-            fault.to_string()
-        })?;
-        let Some(spooled) = spooled else { return Ok(()) };
+        let spooled = self.spool(partition, tag).await;
+        if matches!(spooled, Err(TakeFault::TooLong(_))) {
+            self.stats.aborted.add(1);
+        }
+        let Some(spooled) = spooled? else { return Ok(()) };
         drop(walking);
-        let _sending = send.acquire().await;
+        let _sending = lanes.send.acquire().await;
+        lanes.may_go_on()?;
         let namespace = self.cluster.namespace.clone();
         let place = Place { namespace, partition, next: spooled.manifest.about.next, tag };
         let sent = |bytes| {
             self.stats.uploaded_bytes.add(bytes);
             self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
         };
-        upload(&self.objects, &spooled, &place, &sent).await.map_err(|fault| fault.to_string())?;
+        let uploaded = upload(&self.objects, &spooled, &place, &sent).await;
+        lanes.failed.set(if uploaded.is_ok() { 0 } else { lanes.failed.get() + 1 });
+        uploaded?;
         self.stats.taken.add(1);
         self.stats.durations.record_time(began.elapsed());
         self.stats.last_success_ms.set(clock::now().unsigned_abs());
@@ -159,6 +181,12 @@ impl Service {
 
     fn reader(&self, partition: Partition) -> &Reader {
         &self.readers[usize::from(partition.shard(self.shards).0)]
+    }
+}
+
+impl Lanes {
+    fn may_go_on(&self) -> Result<(), Failed> {
+        if self.failed.get() < FAILED_MAX { Ok(()) } else { Err(Failed::NotTried) }
     }
 }
 

@@ -18,6 +18,8 @@ const DURABLE: &[&str] = &[
     "model/src/outcome.rs",
     "model/src/row.rs",
     "model/src/statehash.rs",
+    "src/snapshot/frames.rs",
+    "src/snapshot/place.rs",
 ];
 
 pub fn unused_limits(limits: &File, users: &[&File]) -> Vec<String> {
