@@ -90,6 +90,11 @@ impl Context {
         partition: Partition,
         look: impl FnOnce(&View<'_>, Millis) -> Result<R, Fault>,
     ) -> Result<R, Problem> {
+        if let Some(progress) = self.progress.as_ref().and_then(|all| all.of(partition))
+            && !progress.has_state(self.positions.next(partition).unwrap_or(Offset(0)))
+        {
+            return Err(Problem::no_state(partition));
+        }
         let now = clock::now();
         self.stats.reading_since.set(now.unsigned_abs());
         let result = self.reader(partition).read(|view| look(view, now));

@@ -107,6 +107,12 @@ impl Problem {
         Self { partition: Some(partition), ..problem }
     }
 
+    /// 503: nothing is known of the partition yet, so that "no such record" would be a guess.
+    pub fn no_state(partition: Partition) -> Self {
+        let problem = Self::unavailable("this partition has nothing of its log yet: see /ready");
+        Self { partition: Some(partition), ..problem }
+    }
+
     /// 503: the wanted offset was not reached in time.
     pub fn behind(token: Token, reached: Option<Offset>) -> Self {
         let message =

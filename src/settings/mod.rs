@@ -164,6 +164,10 @@ pub fn resolve(matches: &ArgMatches, around: &Surroundings) -> Result<Resolved, 
     let objects = ObjectsSettings::resolve(&mut said, around);
     let snapshots = SnapshotSettings::resolve(&mut said, data_dir.as_deref());
 
+    if objects.is_some() && namespace.as_ref().is_some_and(|name| name.starts_with('.')) {
+        let message = "begins with a dot, which no key of an object may: it has no snapshots";
+        said.fault("namespace", message.to_owned());
+    }
     if let (Some(http), Some(admin)) = (http, admin)
         && cannot_both_listen(http, admin)
     {
@@ -213,6 +217,21 @@ pub fn resolve_objects(
         Some(objects) if said.faults.is_empty() => Ok(objects),
         _ => Err(said.faults),
     }
+}
+
+/// The namespace, for a command that was given its flag and [`object_flags()`].
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn resolve_namespace(
+    matches: &ArgMatches,
+    around: &Surroundings,
+) -> Result<String, Vec<SettingFault>> {
+    let only = TABLE.iter().filter(|setting| setting.name == "namespace");
+    let mut said = Gathered::new(only, matches, around);
+    let namespace = said.parse("namespace", values::namespace);
+    namespace.filter(|_| said.faults.is_empty()).ok_or(said.faults)
 }
 
 /// One CPU a serving core: those of `--pin`, else the first `--cores` allowed ones, else all.

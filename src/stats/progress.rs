@@ -161,6 +161,12 @@ impl PartitionProgress {
         }
     }
 
+    /// Whether there is a state to read: some entry was applied, or the log was heard and nothing
+    /// stands in the way of following it.
+    pub fn has_state(&self, next: Offset) -> bool {
+        next.0 > 0 || self.following() == Following::Live
+    }
+
     /// The log's end, as far as heard.
     pub fn end(&self) -> Option<Offset> {
         known(self.end.load(Ordering::Acquire))

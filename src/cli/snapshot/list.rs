@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::super::output::{Done, Failure, block_on, print_json, print_line};
 use super::{Namespace, open};
 use crate::settings::ObjectsSettings;
-use crate::snapshot::catalog::{Listed, State, list};
+use crate::snapshot::catalog::{Listed, State, Whose, list};
 
 /// Arguments of `pumice snapshot list`.
 #[derive(Args, Debug)]
@@ -50,8 +50,7 @@ struct About {
 }
 
 /// Prints one line a snapshot, newest first within a partition.
-pub fn run(args: &ListArgs, objects: &ObjectsSettings) -> Done {
-    let whose = args.namespace.whose();
+pub fn run(args: &ListArgs, objects: &ObjectsSettings, whose: Whose) -> Done {
     let listed = block_on(async {
         let objects = open(objects)?;
         list(&objects, &whose).await.map_err(Failure::new)

@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::output::{Done, Failure, finish};
 use crate::args::EXIT_USAGE;
 use crate::objects::Objects;
-use crate::settings::{self, ObjectsSettings, Surroundings};
+use crate::settings::{self, ObjectsSettings, SettingFault, Surroundings};
 use crate::snapshot::catalog::Whose;
 
 /// Arguments of `pumice snapshot`.
@@ -40,18 +40,17 @@ enum What {
     Prune(prune::PruneArgs),
 }
 
-/// Whose snapshots a command means.
+/// Whose snapshots a command means, where no data directory says it.
 #[derive(Args, Debug)]
 struct Namespace {
-    /// The namespace
-    #[arg(long, value_name = "NAME", default_value = settings::preset("namespace"))]
-    namespace: String,
+    /// The namespace [default: default] [env: PUMICE_NAMESPACE]
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
 }
 
-impl Namespace {
-    fn whose(&self) -> Whose {
-        Whose { namespace: self.namespace.clone(), layout: None }
-    }
+/// Everything of a namespace, whatever its partitions and hash.
+fn whose(namespace: String) -> Whose {
+    Whose { namespace, layout: None }
 }
 
 /// Adds the settings of the object store to the commands that go there.
@@ -68,14 +67,30 @@ pub fn run(args: &SnapshotArgs, matches: &ArgMatches) -> ExitCode {
     let (_, matches) = matches.expect("the command was parsed");
     match &args.what {
         What::Create(args) => finish(args.json, create::run(args)),
-        What::List(args) => with_objects(args.json, matches, |objects| list::run(args, objects)),
-        What::Verify(args) => {
-            with_objects(args.json, matches, |objects| verify::run(args, objects))
-        }
+        What::List(args) => with_namespace(args.json, matches, |objects, namespace| {
+            list::run(args, objects, whose(namespace))
+        }),
+        What::Verify(args) => with_namespace(args.json, matches, |objects, namespace| {
+            verify::run(args, objects, whose(namespace))
+        }),
         What::Restore(args) => {
             with_objects(args.json, matches, |objects| restore::run(args, objects))
         }
-        What::Prune(args) => with_objects(args.json, matches, |objects| prune::run(args, objects)),
+        What::Prune(args) => with_namespace(args.json, matches, |objects, namespace| {
+            prune::run(args, objects, whose(namespace))
+        }),
+    }
+}
+
+/// [`with_objects`] for what is about one namespace, which flags, environment and file can name.
+fn with_namespace(
+    json: bool,
+    matches: &ArgMatches,
+    run: impl FnOnce(&ObjectsSettings, String) -> Done,
+) -> ExitCode {
+    match settings::resolve_namespace(matches, &Surroundings::of_this_process()) {
+        Ok(namespace) => with_objects(json, matches, |objects| run(objects, namespace)),
+        Err(faults) => refuse(&faults),
     }
 }
 
@@ -87,11 +102,13 @@ fn with_objects(
 ) -> ExitCode {
     match settings::resolve_objects(matches, &Surroundings::of_this_process()) {
         Ok(objects) => finish(json, run(&objects)),
-        Err(faults) => {
-            faults.iter().for_each(|fault| eprintln!("pumice: {fault}"));
-            ExitCode::from(EXIT_USAGE)
-        }
+        Err(faults) => refuse(&faults),
     }
+}
+
+fn refuse(faults: &[SettingFault]) -> ExitCode {
+    faults.iter().for_each(|fault| eprintln!("pumice: {fault}"));
+    ExitCode::from(EXIT_USAGE)
 }
 
 fn open(settings: &ObjectsSettings) -> Result<Objects, Failure> {

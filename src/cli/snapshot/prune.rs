@@ -11,7 +11,7 @@ use super::super::output::{Done, Failure, block_on, print_json, print_line};
 use super::{Namespace, bar, open};
 use crate::clock;
 use crate::settings::{self, ObjectsSettings};
-use crate::snapshot::catalog::list;
+use crate::snapshot::catalog::{Whose, list};
 use crate::snapshot::prune::{Keep, plan, prune};
 
 /// Arguments of `pumice snapshot prune`.
@@ -42,12 +42,12 @@ struct Pruned {
 }
 
 /// Prints what went.
-pub fn run(args: &PruneArgs, objects: &ObjectsSettings) -> Done {
+pub fn run(args: &PruneArgs, objects: &ObjectsSettings, whose: Whose) -> Done {
     let keep = Keep { count: args.keep, time: args.keep_for };
     let bar = bar(0);
     let pruned = block_on(async {
         let objects = open(objects)?;
-        let listed = list(&objects, &args.namespace.whose()).await.map_err(Failure::new)?;
+        let listed = list(&objects, &whose).await.map_err(Failure::new)?;
         let going = plan(&listed, &keep, clock::now());
         if !args.dry_run {
             bar.set_length(going.len() as u64);

@@ -42,8 +42,7 @@ struct Bad {
 }
 
 /// Prints what is bad; the exit code is 1 when anything is.
-pub fn run(args: &VerifyArgs, objects: &ObjectsSettings) -> Done {
-    let whose = args.namespace.whose();
+pub fn run(args: &VerifyArgs, objects: &ObjectsSettings, whose: Whose) -> Done {
     let bar = bar(0);
     let proved = block_on(async {
         let objects = open(objects)?;

@@ -11,15 +11,10 @@ pub struct Backoff(u32);
 
 impl Backoff {
     /// The next rest.
-    pub fn next(&mut self) -> Duration {
+    pub fn rest(&mut self) -> Duration {
         let rest = FIRST * 2_u32.pow(self.0);
         self.0 = (self.0 + 1).min(6);
         rest.min(LAST)
-    }
-
-    /// How many rests there were, up to six.
-    pub fn rests(&self) -> u32 {
-        self.0
     }
 }
 
@@ -30,7 +25,7 @@ mod tests {
     #[test]
     fn rests_double_up_to_two_seconds() {
         let mut backoff = Backoff::default();
-        let rests: Vec<u128> = (0..8).map(|_| backoff.next().as_millis()).collect();
+        let rests: Vec<u128> = (0..8).map(|_| backoff.rest().as_millis()).collect();
         assert_eq!(rests, [50, 100, 200, 400, 800, 1_600, 2_000, 2_000]);
     }
 }

@@ -266,11 +266,6 @@ impl Known {
         self.topics.get(name)
     }
 
-    /// How many brokers there are.
-    pub fn brokers(&self) -> usize {
-        self.brokers.len()
-    }
-
     fn leader(&self, topic: &TopicName, partition: i32) -> Option<(BrokerId, &str)> {
         let partition = usize::try_from(partition).ok()?;
         let leader = (*self.topic(topic)?.leaders.get(partition)?)?;

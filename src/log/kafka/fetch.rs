@@ -60,9 +60,8 @@ pub async fn fetch(
     let answer = leader.call(&request, WAIT + ANSWER).await?;
     Fault::of_code(answer.error_code)?;
     let of_topic = answer.responses.into_iter().find(|response| response.topic == *topic);
-    let of_partition = of_topic.into_iter().flat_map(|response| response.partitions);
-    let mut of_partition = of_partition.filter(|answer| answer.partition_index == partition);
-    let answer = of_partition.next();
+    let mut of_partition = of_topic.into_iter().flat_map(|response| response.partitions);
+    let answer = of_partition.find(|answer| answer.partition_index == partition);
     let answer = answer.ok_or_else(|| leader.nonsense("a fetch of other partitions"))?;
     Fault::of_code(answer.error_code)?;
     let stable = answer.last_stable_offset;
@@ -105,9 +104,8 @@ async fn offset(
         .with_topics(vec![wanted]);
     let answer = leader.call(&request, ANSWER).await?;
     let of_topic = answer.topics.into_iter().find(|response| response.name == *topic);
-    let of_partition = of_topic.into_iter().flat_map(|response| response.partitions);
-    let mut of_partition = of_partition.filter(|answer| answer.partition_index == partition);
-    let answer = of_partition.next();
+    let mut of_partition = of_topic.into_iter().flat_map(|response| response.partitions);
+    let answer = of_partition.find(|answer| answer.partition_index == partition);
     let answer = answer.ok_or_else(|| leader.nonsense("offsets of other partitions"))?;
     Fault::of_code(answer.error_code)?;
     u64::try_from(answer.offset).map_err(|_| leader.nonsense("a negative offset"))

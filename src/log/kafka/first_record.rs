@@ -1,7 +1,6 @@
 //! (pure) The first record of the partitions topic: how many partitions the namespace has, and how
 //! a pk finds its own. Whoever writes it first decides for all.
 
-use pumice_model::hash::Hash;
 use serde_json::{Map, Value};
 
 use crate::settings::ClusterSettings;

@@ -1,6 +1,6 @@
-//! Following one partition: first whether and from where it can be followed, then fetch after fetch
-//! into the feed of its shard. Log's thread, a task for each partition; it never skips an entry: what
-//! it cannot follow is *broken*, with the reason.
+//! Following one partition: first whether and from where it can be followed, then fetch after
+//! fetch into the feed of its shard. Log's thread, a task for each partition; it never skips an
+//! entry: what it cannot follow is *broken*, with the reason.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::TopicName;
 use pumice_model::entry::Logged;
-use pumice_model::ids::{Offset, Partition, ProducerId};
+use pumice_model::ids::{Offset, Partition};
 use pumice_shards::Position;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
@@ -33,8 +33,8 @@ use crate::stats::progress::{Following, PartitionProgress, Progress};
 const FETCH_LIVE: i32 = 64 * 1_024;
 /// Bytes that one fetch brings to a partition that is behind.
 const FETCH_BEHIND: i32 = 1_024 * 1_024;
-/// Partitions of one shard that fetch so much at a time: it bounds the memory of what was fetched and
-/// not taken, and a shard whose disk is full holds nobody else up.
+/// Partitions of one shard that fetch so much at a time: it bounds the memory of what was fetched
+/// and not taken, and a shard whose disk is full holds nobody else up.
 const BEHIND_AT_A_TIME: usize = 3;
 /// Partitions that begin at a time: each opens a connection.
 const BEGIN_AT_A_TIME: usize = 16;
@@ -153,7 +153,7 @@ impl Follower {
                     drop(turn);
                     self.tell(&fault);
                     behind = true;
-                    sleep(backoff.next()).await;
+                    sleep(backoff.rest()).await;
                     continue;
                 }
             };
@@ -173,10 +173,12 @@ impl Follower {
         let Decoded { logged, next, .. } = decoded;
         let stuck = next == self.at && next < end;
         self.at = next;
-        progress.heard(Offset(end), self.applied(), now);
-        progress.set(Following::Live);
         if let Some(last) = logged.last() {
             (self.fed, self.last) = (last.offset.0 + 1, last.hash);
+        }
+        progress.heard(Offset(end), self.applied(), now);
+        progress.set(Following::Live);
+        if !logged.is_empty() {
             let homes = logged.iter().map(|entry| self.home(entry)).collect();
             let entries = Fed::Entries(Entries { logged, homes });
             let fed = self.feeder.send(entries).await;

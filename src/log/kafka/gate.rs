@@ -1,5 +1,5 @@
-//! Whether entries may be sent: not before topics, settings and data directory are known to be of one
-//! namespace, and not once this node stops. Log's thread.
+//! Whether entries may be sent: not before topics, settings and data directory are known to be of
+//! one namespace, and not once this node stops. Log's thread.
 
 use std::cell::Cell;
 

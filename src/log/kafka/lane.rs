@@ -1,6 +1,6 @@
-//! The way of one partition's entries into the log: what gathers while one produce is in flight goes
-//! into the next one. Log's thread, a task for each partition that is written; it never sends two
-//! batches at a time and never gives a sequence twice.
+//! The way of one partition's entries into the log: what gathers while one produce is in flight
+//! goes into the next one. Log's thread, a task for each partition that is written; it never sends
+//! two batches at a time and never gives a sequence twice.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -135,7 +135,7 @@ impl Lane {
                 }
                 Err(fault) => {
                     tracing::debug!("partition {}: {fault}", self.partition);
-                    sleep(backoff.next()).await;
+                    sleep(backoff.rest()).await;
                 }
             }
         }
@@ -197,7 +197,7 @@ impl Lane {
                 self.shared.stats.produce_repeats.add(1);
             }
             tracing::debug!("partition {}: sending again: {fault}", self.partition);
-            sleep(backoff.next()).await;
+            sleep(backoff.rest()).await;
         }
     }
 

@@ -88,7 +88,7 @@ impl Follower {
                 Err(Failed::Ended(ended)) => return Err(ended),
                 Err(Failed::Fault(fault)) => self.tell(&fault),
             }
-            sleep(backoff.next()).await;
+            sleep(backoff.rest()).await;
         }
     }
 
@@ -148,7 +148,7 @@ impl Follower {
                 Err(Failed::Fault(fault)) => fault,
             };
             self.tell(&fault);
-            sleep(backoff.next()).await;
+            sleep(backoff.rest()).await;
         }
         Err(Ended::Over)
     }

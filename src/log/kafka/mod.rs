@@ -1,6 +1,6 @@
 //! Order from a Kafka cluster: this node's entries go into its topic, and what the topic has comes
-//! back to the owners. One side thread, `log`, that no other waits for once it has started; it never
-//! judges an entry and never skips one.
+//! back to the owners. One side thread, `log`, that no other waits for once it has started; it
+//! never judges an entry and never skips one.
 
 mod backoff;
 mod cluster;

@@ -83,8 +83,8 @@ pub async fn produce(
         .with_topic_data(vec![data]);
     let answer = leader.call(&request, ANSWER).await?;
     let of_topic = answer.responses.into_iter().find(|response| response.name == *topic);
-    let of_partition = of_topic.into_iter().flat_map(|response| response.partition_responses);
-    let answer = of_partition.filter(|answer| answer.index == partition).next();
+    let mut of_partition = of_topic.into_iter().flat_map(|response| response.partition_responses);
+    let answer = of_partition.find(|answer| answer.index == partition);
     let answer = answer.ok_or_else(|| leader.nonsense("a produce to other partitions"))?;
     Fault::of_code(answer.error_code)?;
     u64::try_from(answer.base_offset).map_err(|_| leader.nonsense("a negative offset"))

@@ -1,5 +1,5 @@
-//! The entries of one partition that were never sent, in order. Log's thread; bounded by the shard's
-//! inbox, which counts them until they leave.
+//! The entries of one partition that were never sent, in order. Log's thread; bounded by the
+//! shard's inbox, which counts them until they leave.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -43,8 +43,8 @@ pub struct Flight {
     pub records: Vec<(Option<Bytes>, Bytes)>,
     /// When the oldest came.
     pub since: Instant,
-    /// Counts them as waiting.
-    pub waiting: Vec<Rc<Waiting>>,
+    /// Counts them as waiting, until it is dropped.
+    _waiting: Vec<Rc<Waiting>>,
 }
 
 impl Queue {
@@ -71,8 +71,8 @@ impl Queue {
         self.0.drain(..).map(|queued| queued.home).collect()
     }
 
-    /// Takes the next batch of at most `batch_max` bytes out and gives its entries the sequences from
-    /// `first` on. `None` when nothing waits.
+    /// Takes the next batch of at most `batch_max` bytes out and gives its entries the sequences
+    /// from `first` on. `None` when nothing waits.
     pub fn depart(&mut self, producer: ProducerId, first: u64, batch_max: usize) -> Option<Flight> {
         let since = self.0.front()?.since;
         let room = BATCH_BYTES.min(batch_max.saturating_sub(OVERHEAD));
@@ -95,6 +95,6 @@ impl Queue {
             }
             bytes += size;
         }
-        Some(Flight { first, homes, records, since, waiting })
+        Some(Flight { first, homes, records, since, _waiting: waiting })
     }
 }

@@ -12,8 +12,6 @@ const FRAME: usize = 12;
 const HEADER: usize = 49;
 /// Where the magic stands; in formats 0 and 1 too.
 const MAGIC_AT: usize = 16;
-/// Where that begins which the checksum covers.
-const COVERED_AT: usize = 21;
 
 const CODEC: i16 = 0b111;
 const APPEND_TIME: i16 = 1 << 3;

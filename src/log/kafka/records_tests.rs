@@ -7,6 +7,8 @@ use super::*;
 use crate::log::kafka::produce;
 use crate::settings::KafkaCompression;
 
+/// Where that begins which the checksum covers.
+const COVERED_AT: usize = 21;
 const CODECS: [KafkaCompression; 4] = [
     KafkaCompression::None,
     KafkaCompression::Gzip,

@@ -1,5 +1,5 @@
-//! The log's thread from its first to its last moment. Everything that speaks to brokers lives on it,
-//! as tasks of one runtime; a task that panics breaks its own partition and no other.
+//! The log's thread from its first to its last moment. Everything that speaks to brokers lives on
+//! it, as tasks of one runtime; a task that panics breaks its own partition and no other.
 
 use std::future::pending;
 use std::rc::Rc;
@@ -135,8 +135,8 @@ impl Rest {
     }
 }
 
-/// Compares everything, then follows until the feeds are gone; that the start is over is told as soon
-/// as it is clear how.
+/// Compares everything, then follows until it is dropped; that the start is over is told as soon as
+/// it is clear how.
 async fn follow_once_agreed(
     rest: Rest,
     cluster: Rc<Cluster>,
@@ -220,7 +220,7 @@ async fn agree(
             (LogFault::Unreachable(why), None) => tracing::debug!("{why}"),
             (fault, None) => tracing::warn!("{fault}; trying on"),
         }
-        sleep(backoff.next()).await;
+        sleep(backoff.rest()).await;
     }
 }
 

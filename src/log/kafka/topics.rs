@@ -1,6 +1,6 @@
-//! The two topics of a namespace: made when they are missing, and compared with the settings and the
-//! data directory before anything is read or written. Log's thread; it never changes a topic that
-//! exists.
+//! The two topics of a namespace: made when they are missing, and compared with the settings and
+//! the data directory before anything is read or written. Log's thread; it never changes a topic
+//! that exists.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -65,7 +65,7 @@ pub async fn agree(cluster: &Rc<Cluster>, place: &Place<'_>) -> Result<Agreed, L
         )));
     }
     find_or_make(cluster, place, &partitions, 1).await?;
-    let first = first_record(cluster, &partitions, place).await?;
+    let first = first_record(cluster, &partitions, place, there).await?;
     compare(place, there, &first)?;
     let topic = find_or_make(cluster, place, &mutations, place.namespace.partitions).await?;
     compare(place, Some(topic.leaders.len()), &first)?;
@@ -141,7 +141,10 @@ async fn make(
              partitions"
         ))
     };
-    let mut controller = cluster.controller().await?;
+    let mut controller = cluster.controller().await.map_err(|fault| {
+        let name = name.as_str();
+        LogFault::Unreachable(format!("nobody makes topic {name}, which does not exist: {fault}"))
+    })?;
     let answer = controller.call(&request, MAKING + LOOK).await.map_err(|fault| match fault {
         Fault::Unspoken { .. } => unmade(fault.to_string()),
         other => other.into(),
@@ -169,11 +172,22 @@ async fn first_record(
     cluster: &Rc<Cluster>,
     topic: &TopicName,
     place: &Place<'_>,
+    there: Option<usize>,
 ) -> Result<FirstRecord, LogFault> {
     let mut leader = cluster.leader(topic, 0).await?;
     let connection = &mut leader.connection;
     let (start, end) = fetch::range(connection, topic, 0).await?;
     if start == end {
+        // A node that is wrong must not decide for all.
+        let ours = place.namespace.partitions;
+        if let Some(there) = there.filter(|there| *there as u64 != u64::from(ours)) {
+            return Err(LogFault::Disagrees(format!(
+                "partitions: topic {} has {there}, the data directory {ours}, the topic {} has no \
+                 record yet",
+                place.settings.mutations_topic,
+                topic.as_str(),
+            )));
+        }
         let value = FirstRecord::of(place.namespace).to_json();
         let batch =
             produce::batch(vec![(None, value.into())], clock::now(), KafkaCompression::None)
@@ -253,9 +267,9 @@ fn warn(place: &Place<'_>, configs: &Configs) {
     }
     if configs.forgets && !place.has_objects {
         tracing::warn!(
-            "topic {topic} forgets old entries and there are no snapshots: a node that starts empty \
-             or was away for long cannot follow; set retention.ms=-1 and retention.bytes=-1, or \
-             --objects"
+            "topic {topic} forgets old entries and there are no snapshots: a node that starts \
+             empty or was away for long cannot follow; set retention.ms=-1 and \
+             retention.bytes=-1, or --objects"
         );
     }
     if configs.batch_max < pumice_model::limits::ENTRY_MAX + configs::OVERHEAD {

@@ -8,7 +8,6 @@ mod fault;
 mod sasl;
 mod tls;
 
-pub use call::Versions;
 pub use connection::{Access, Connection};
 pub use fault::Fault;
 pub use tls::trusted;
