@@ -37,7 +37,7 @@ const FENCES: &[(&str, &[(&str, &str)])] = &[
             ("bench/", "the reference server and the runner are not on the serving path"),
             ("tests/", "drives the client library"),
             ("src/cli/", "the network commands drive the client library"),
-            ("src/log/kafka/", "rskafka lives on the log's side thread"),
+            ("src/log/kafka/", "brokers are spoken to on the log's side thread"),
             ("src/objects/", "rust-s3 lives on the objects' side thread"),
             ("src/snapshot/", "drives the objects on their side thread"),
             ("src/owner/fed.rs", "takes from a channel of a side thread"),

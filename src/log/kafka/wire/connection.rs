@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use kafka_protocol::messages::ApiVersionsRequest;
 use kafka_protocol::protocol::Request;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -50,6 +52,23 @@ pub struct Connection {
 enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Whether the broker has left its end open, as far as is known here.
+    fn is_open(&self) -> bool {
+        let (tcp, may_speak) = match self {
+            Self::Plain(tcp) => (tcp, false),
+            // New session tickets come unasked.
+            Self::Tls(tls) => (tls.get_ref().0, true),
+        };
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        match SockRef::from(tcp).recv_with_flags(&mut [MaybeUninit::uninit()], flags) {
+            Ok(0) => false,
+            Ok(_) => may_speak,
+            Err(fault) => fault.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
 }
 
 impl Connection {
@@ -99,9 +118,10 @@ impl Connection {
         &self.broker
     }
 
-    /// Whether another call may be made on it.
+    /// Whether another call may be made on it. One that the broker has closed may not: what is
+    /// written into it is lost, and nobody could say so for certain.
     pub fn usable(&self) -> bool {
-        self.owes_nothing && self.used.elapsed() < IDLE
+        self.owes_nothing && self.used.elapsed() < IDLE && self.stream.is_open()
     }
 
     /// The version in which `R` would be said.
