@@ -214,6 +214,14 @@ stop() {
 kill_hard() {
     signal "$1" KILL || return 0
     gone_within "$1" 10 || fail "$1 (pid $(<"$STATE/$1/pid")) is still there 10 s after SIGKILL"
+    # A dying process that no longer tells its name may still hold its port.
+    local port try
+    port=$(<"$STATE/$1/port")
+    for try in {1..100}; do
+        listens "$port" || return 0
+        sleep 0.1
+    done
+    fail "$1: port $port is still listened on 10 s after SIGKILL (try $try)"
 }
 
 # --- commands

@@ -131,7 +131,9 @@ mod tests {
 
     fn packed(rows: &[Vec<u8>]) -> (Vec<u8>, Vec<Frame>) {
         let mut packer = Packer::new(Vec::new()).unwrap();
-        rows.iter().for_each(|row| drop(packer.push(row).unwrap()));
+        for row in rows {
+            packer.push(row).unwrap();
+        }
         packer.finish().unwrap()
     }
 

@@ -38,7 +38,12 @@ impl Stock {
     pub fn with(brokers: &str, codec: &str) -> Self {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("message.max.bytes", "2000000");
-        let consumer = config.clone().set("group.id", "none").create().unwrap();
+        let consumer = config
+            .clone()
+            .set("group.id", "none")
+            .set("enable.auto.commit", "false")
+            .create()
+            .unwrap();
         let producer = config
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "1")

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::TopicName;
@@ -40,6 +40,8 @@ const BEHIND_AT_A_TIME: usize = 3;
 const BEGIN_AT_A_TIME: usize = 16;
 /// Rest before a partition that lost its place is located anew.
 const LOST: Duration = Duration::from_millis(500);
+/// A partition that was not fetched for so long is located anew: its process may have been stopped.
+const SILENCE: Duration = Duration::from_secs(5);
 /// A failure that lasts is told again after so many tries.
 const TELL_EVERY: u32 = 64;
 
@@ -140,7 +142,16 @@ impl Follower {
         let turns = shared.behind.len().max(1) as u16;
         let turns = shared.behind.get(usize::from(self.partition.shard(turns).0));
         let (mut behind, mut backoff) = (true, Backoff::default());
+        let (mut since, mut doubted) = (Instant::now(), false);
         while progress.following() != Following::Broken {
+            // Behind a failure or a long silence may stand another log under the same name.
+            if doubted || since.elapsed() > SILENCE {
+                if let Err(ended) = self.locate(progress).await {
+                    return ended;
+                }
+                doubted = false;
+            }
+            since = Instant::now();
             let turn = match turns.filter(|_| behind) {
                 Some(turns) => turns.acquire().await.ok(),
                 None => None,
@@ -152,7 +163,7 @@ impl Follower {
                 Err(Failed::Fault(fault)) => {
                     drop(turn);
                     self.tell(&fault);
-                    behind = true;
+                    (behind, doubted) = (true, true);
                     sleep(backoff.rest()).await;
                     continue;
                 }
