@@ -80,14 +80,19 @@ struct Described {
     partitions: u32,
     hash: String,
     shards: u16,
+    /// Where its order comes from, when that is not the directory itself: `kafka`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
 }
 
 impl DataDir {
     /// Takes the directory, making it when it is not there. `shards` is what was asked for, if
-    /// anything; a new directory gets that or `default_shards`.
+    /// anything; a new directory gets that or `default_shards`. `log` is where its order comes
+    /// from, when that is not the directory itself: offsets of the one mean nothing in the other.
     pub fn open(
         path: &Path,
         cluster: &ClusterSettings,
+        log: Option<&str>,
         shards: Option<u16>,
         default_shards: u16,
     ) -> Result<Self, DataDirFault> {
@@ -107,6 +112,7 @@ impl DataDir {
                     partitions: cluster.partitions,
                     hash: cluster.hash.to_string(),
                     shards: shards.unwrap_or(default_shards),
+                    log: log.map(str::to_owned),
                 };
                 // Before the description, which says from then on that they must be there.
                 for shard in 0..described.shards {
@@ -123,6 +129,7 @@ impl DataDir {
             ("partitions", described.partitions.to_string(), cluster.partitions.to_string()),
             ("hash", described.hash.clone(), cluster.hash.to_string()),
             ("shards", described.shards.to_string(), asked.to_string()),
+            ("log", kind(described.log.as_deref()), kind(log)),
         ]
         .into_iter()
         .filter(|(_, has, asked)| has != asked)
@@ -212,6 +219,10 @@ impl DataDir {
             (shard_path(&self.path, shard), identity)
         })
     }
+}
+
+fn kind(log: Option<&str>) -> String {
+    log.unwrap_or("embedded").to_owned()
 }
 
 fn shard_path(path: &Path, shard: u16) -> PathBuf {

@@ -47,6 +47,11 @@ fn a_data_directory_keeps_what_it_was_made_for() {
         ([&eight[..], &["--hash", "xxh64"]].concat(), "hash murmur2, not xxh64"),
         ([&eight[..], &["--namespace", "other"]].concat(), "namespace default, not other"),
         ([&eight[..], &["--shards", "4"]].concat(), "shards 3, not 4"),
+        // Never heard: offsets of a log mean nothing in a directory that is its own.
+        (
+            [&eight[..], &["--log", "kafka", "--kafka-brokers", "127.0.0.1:1"]].concat(),
+            "log embedded, not kafka",
+        ),
     ] {
         let refused = with(&flags);
         assert_eq!(refused.0, 73, "{refused:?}");

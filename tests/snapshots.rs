@@ -103,5 +103,5 @@ fn restorer<'a>(
     node: &'a Node,
     stats: &'a SnapshotStats,
 ) -> Restorer<'a> {
-    Restorer { objects, cluster, feeders: node.feeders(), stats, step: &|_, _| {} }
+    Restorer { objects, cluster, feeders: node.feeders(), stats, proofs: None, step: &|_, _| {} }
 }

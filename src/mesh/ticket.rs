@@ -126,7 +126,12 @@ impl Tickets {
         if final_for(&told.answer) {
             slot.missing -= 1;
         }
-        *answer = Some(told.answer);
+        // What the log is known to have cannot become certain not to be there.
+        let logged = matches!(answer, Some(Answer::Logged(_)));
+        *answer = Some(match told.answer {
+            Answer::Unmade(_) if logged => Answer::Unmade(Unmade::Unknown),
+            told => told,
+        });
         if slot.missing == 0
             && let Some(waker) = slot.waker.take()
         {

@@ -17,9 +17,25 @@ pub struct Want {
     pub covers: Offset,
     /// And at most this: the log's end. A snapshot from beyond is of another log.
     pub at_most: Offset,
+    /// Asks whether a snapshot is of this log, before anything of it is made live.
+    pub proofs: Proving,
     /// Where the partition stands afterwards; `None` when no good snapshot fits.
     pub reply: oneshot::Sender<Result<Option<Position>, String>>,
 }
+
+/// Whether the log has a record with this hash at an offset, or nothing there any more.
+#[derive(Debug)]
+pub struct Question {
+    /// Where a snapshot's last entry stood.
+    pub at: Offset,
+    /// The hash of its record.
+    pub hash: u64,
+    /// The answer; dropped when the node stops.
+    pub reply: oneshot::Sender<bool>,
+}
+
+/// The way of questions, back to who wants.
+pub type Proving = mpsc::Sender<Question>;
 
 /// The asking end.
 pub type Wanting = mpsc::Sender<Want>;

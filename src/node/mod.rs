@@ -29,7 +29,7 @@ use crate::mesh::inbox::Inbox;
 use crate::mesh::lane::{Receiver, lane};
 use crate::mesh::positions::Positions;
 use crate::rt;
-use crate::settings::{SHARDS_LEAST_BY_DEFAULT, Settings};
+use crate::settings::{LogSettings, SHARDS_LEAST_BY_DEFAULT, Settings};
 use crate::signals::Signals;
 use crate::stats::core::CoreStats;
 use crate::stats::net::NetStats;
@@ -55,7 +55,6 @@ pub struct Running {
 /// Starts a node; when it returns, both ports answer.
 pub fn start(settings: Settings) -> Result<Running, StartFault> {
     rt::probe()?;
-    let signals = Signals::listen().map_err(thread_fault("signals"))?;
     let process = &settings.process;
     // Before the data directory, so that a start that fails here leaves none behind.
     let (http, sockets) = listen_all(process.http, process.cores.len())?;
@@ -78,6 +77,9 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         abandoned: &abandoned,
     };
     let (order, readers, data_dir) = begin(&settings, owners, shards, readers, data_dir)?;
+    // Until here a signal ends the process at once, as it would a kill: a start may have to wait
+    // for brokers and objects, and nobody waits for it.
+    let signals = Signals::listen().map_err(thread_fault("signals"))?;
     let Order { inboxes, progress, log_stats, snapshots, snapshot_stats, stopping } = order;
     let phase = Arc::new(Phase::default());
     let mut overview = Overview {
@@ -231,5 +233,9 @@ fn open_data_dir(settings: &Settings) -> Result<DataDir, DataDirFault> {
     let process = &settings.process;
     let least = process.cores.len().max(SHARDS_LEAST_BY_DEFAULT);
     let default_shards = u16::try_from(least).unwrap_or(u16::MAX);
-    DataDir::open(&process.data_dir, &settings.cluster, process.shards, default_shards)
+    let log = match process.log {
+        LogSettings::Embedded => None,
+        LogSettings::Kafka(_) => Some("kafka"),
+    };
+    DataDir::open(&process.data_dir, &settings.cluster, log, process.shards, default_shards)
 }

@@ -73,14 +73,16 @@ pub fn start(place: &Place<'_>, shards: Vec<Shard>) -> Result<Order, StartFault>
 fn embedded(place: &Place<'_>, mut shards: Vec<Shard>) -> Result<Order, StartFault> {
     let snapshot_stats = Arc::<SnapshotStats>::default();
     let half_restored = place.data_dir.is_half_restored();
-    let held = store::held(&readers(&shards), place.settings.cluster.partitions);
-    let held = held.map_err(StartFault::Unreadable)?;
-    let empty = held.iter().all(|position| *position == Position::ZERO);
+    let empty = holds_nothing(place, &readers(&shards))?;
     match &place.settings.process.objects {
         Some(objects) if empty || half_restored => {
             place.data_dir.begin_restore()?;
-            shards = restore::everything(place, objects, shards, &snapshot_stats)?;
-            place.data_dir.end_restore()?;
+            let readers = readers(&shards);
+            let restored = restore::everything(place, objects, shards, &snapshot_stats);
+            if restored.is_ok() || holds_nothing(place, &readers)? {
+                place.data_dir.end_restore()?;
+            }
+            shards = restored?;
         }
         None if half_restored => return Err(restore::unfinished()),
         _ => {}
@@ -109,6 +111,10 @@ fn kafka(
     shards: Vec<Shard>,
 ) -> Result<Order, StartFault> {
     let cluster = &place.settings.cluster;
+    if place.data_dir.is_half_restored() {
+        // What is missing comes from the log or its snapshots.
+        place.data_dir.end_restore()?;
+    }
     let readers = readers(&shards);
     let held = store::held(&readers, cluster.partitions).map_err(StartFault::Unreadable)?;
     let progress = Arc::new(Progress::new(cluster.partitions));
@@ -142,7 +148,6 @@ fn kafka(
         progress: progress.clone(),
         stats: log_stats.clone(),
         serving: place.owners.serving.to_vec(),
-        fresh_dir: place.data_dir.is_fresh(),
         taken,
     });
     let snapshots_handle = snapshots.as_ref().map(service::Running::handle);
@@ -167,6 +172,12 @@ fn kafka(
             Err(StartFault::Log(fault))
         }
     }
+}
+
+fn holds_nothing(place: &Place<'_>, readers: &[Reader]) -> Result<bool, StartFault> {
+    let held = store::held(readers, place.settings.cluster.partitions);
+    let held = held.map_err(StartFault::Unreadable)?;
+    Ok(held.iter().all(|position| *position == Position::ZERO))
 }
 
 fn readers(shards: &[Shard]) -> Vec<Reader> {

@@ -67,6 +67,6 @@ fn wish(partition: Partition) -> Wish {
 fn failed(why: String) -> StartFault {
     StartFault::Restore(format!(
         "the snapshots could not be restored into the new data directory: {why}; mend the objects, \
-         or start without --objects to begin with nothing"
+         or begin with nothing under another prefix of --objects"
     ))
 }

@@ -32,6 +32,9 @@ impl Owner {
                     Err(TryRecvError::Disconnected) => None,
                     Err(TryRecvError::Empty) => {
                         litter = self.sweep();
+                        if self.stats.broken_because().is_some() {
+                            self.give_up(progress);
+                        }
                         continue;
                     }
                 },

@@ -120,6 +120,8 @@ impl Owner {
     fn sweep(&mut self) -> bool {
         match self.writer.sweep() {
             Ok(more) => more,
+            // The next entry finds out by itself; litter alone stops no writes.
+            Err(Fault::Full(_)) => false,
             Err(fault) => {
                 self.faulted(&fault);
                 false

@@ -170,7 +170,12 @@ impl Found {
             ManifestFault::Format(_) => ReadFault::Foreign(format!("{key}: {fault}")),
             fault => ReadFault::Bad(format!("{key}: {fault}")),
         })?;
-        if let Some(why) = foreign(&manifest.about, &self.place, whose) {
+        let (about, place) = (&manifest.about, &self.place);
+        if (about.partition, about.next) != (place.partition, place.next) {
+            let why = format!("is of partition {}, next offset {}", about.partition, about.next);
+            return Err(ReadFault::Bad(format!("{key}: {why}")));
+        }
+        if let Some(why) = foreign(about, whose) {
             return Err(ReadFault::Foreign(format!("{key}: {why}")));
         }
         let wanted = manifest.packed();
@@ -185,15 +190,13 @@ impl Found {
     }
 }
 
-/// Why a manifest is not of the place that it lies in, or not of this namespace.
-fn foreign(about: &About, place: &Place, whose: &Whose) -> Option<String> {
+/// Why a manifest is not of this namespace.
+fn foreign(about: &About, whose: &Whose) -> Option<String> {
     let (partitions, hash) = whose.layout.unwrap_or((about.partitions, about.hash));
     let differing = [
         ("namespace", about.namespace.clone(), whose.namespace.clone()),
         ("partitions", about.partitions.to_string(), partitions.to_string()),
         ("hash", about.hash.to_string(), hash.to_string()),
-        ("partition", about.partition.to_string(), place.partition.to_string()),
-        ("next offset", about.next.to_string(), place.next.to_string()),
     ];
     let (what, has, wanted) = differing.into_iter().find(|(_, has, wanted)| has != wanted)?;
     Some(format!("is of {what} {has}, not {wanted}"))

@@ -41,8 +41,11 @@ pub fn plan<'l>(listed: &'l [Listed], keep: &Keep, now: Millis) -> Vec<&'l Found
         match &one.state {
             State::Good(summary) => {
                 let age = (place.next, summary.about.taken_at);
+                // The newest by offset and the newest by time: without a log the offsets of an
+                // older life of the data may be higher than those of today's.
                 let newer = ages.iter().filter(|other| **other > age).count();
-                newer >= kept as usize && summary.about.taken_at < kept_since
+                let later = ages.iter().filter(|other| other.1 > age.1).count();
+                newer.min(later) >= kept as usize && summary.about.taken_at < kept_since
             }
             State::Damaged(_) => {
                 litter && ages.first().is_some_and(|(next, _)| *next >= place.next)

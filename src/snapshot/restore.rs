@@ -9,11 +9,13 @@ use futures_util::{StreamExt, stream};
 use pumice_model::ids::{Offset, Partition};
 use pumice_model::manifest::Manifest;
 use pumice_shards::{Position, StageFault};
+use tokio::sync::oneshot;
 
 use super::catalog::{Found, Whose, find, position};
 use super::download::{ReadFault, chunks, unpack};
 use super::stage::{JobFault, Stage};
 use crate::mesh::feed::Feeder;
+use crate::mesh::wants::{Proving, Question};
 use crate::objects::Objects;
 use crate::settings::{ClusterSettings, ObjectsSettings};
 use crate::stats::snapshot::SnapshotStats;
@@ -76,6 +78,8 @@ pub struct Restorer<'a> {
     pub feeders: &'a [Feeder],
     /// What is counted.
     pub stats: &'a SnapshotStats,
+    /// Tells whether a snapshot is of the log that is followed; `None` where there is no log.
+    pub proofs: Option<&'a Proving>,
     /// Told of every step.
     pub step: &'a dyn Fn(Partition, Step),
 }
@@ -87,6 +91,8 @@ enum Tried {
     Gone,
     /// Not this one, and why.
     Bad(String),
+    /// Of other settings, or of a later format, and why.
+    Foreign(String),
     /// Nobody knows of this one, and why.
     Unread(String),
 }
@@ -112,11 +118,18 @@ impl Restorer<'_> {
             let found = found.map_err(|fault| RestoreFault::Store(fault.to_string()))?;
             let mut gone = false;
             unread = None;
-            for found in found.iter().filter(|found| wish.fits(found)) {
+            let mut found: Vec<_> = found.iter().filter(|found| wish.fits(found)).collect();
+            if !wish.followed {
+                // Without a log an offset can be of an older life of the data: the latest wins.
+                found.sort_by_key(|found| std::cmp::Reverse(found.modified));
+            }
+            for found in found {
                 match self.try_twice(found).await? {
                     Tried::Installed(position) => return Ok(Some(position)),
                     Tried::Gone => gone = true,
-                    Tried::Bad(why) => {
+                    // It is no worse than an older one, only not for us.
+                    Tried::Foreign(why) if !wish.followed => return Err(RestoreFault::Bad(why)),
+                    Tried::Bad(why) | Tried::Foreign(why) => {
                         self.stats.bad_found.add(1);
                         tracing::error!("a snapshot is not restored: {why}");
                         bad = Some(why);
@@ -151,11 +164,17 @@ impl Restorer<'_> {
             Ok(manifest) => manifest,
             Err(fault) => return Ok(Tried::from(fault)),
         };
+        let position = position(&manifest.about);
+        if let Some(proofs) = self.proofs
+            && !proven(proofs, &position).await
+        {
+            let why = "its last record is not the log's, it is of another log under the same name";
+            return Ok(Tried::Bad(format!("{}: {why}", found.place)));
+        }
         let shard = usize::from(partition.shard(self.feeders.len() as u16).0);
         let ended = || RestoreFault::Shard(format!("partition {partition} has no shard here"));
         let feeder = self.feeders.get(shard).ok_or_else(ended)?;
         let stage = Stage { feeder, partition };
-        let position = position(&manifest.about);
         (self.step)(partition, Step::Begun(manifest.plain()));
         let done = self.stream(&stage, found, &manifest, position).await;
         let tried = match done {
@@ -211,6 +230,16 @@ impl Restorer<'_> {
     }
 }
 
+/// Whether the log has, as far as it still reaches back, the record that the snapshot ends with.
+async fn proven(proofs: &Proving, position: &Position) -> bool {
+    let Some(at) = position.next.0.checked_sub(1).filter(|_| position.last != 0) else {
+        return true;
+    };
+    let (reply, replied) = oneshot::channel();
+    let question = Question { at: Offset(at), hash: position.last, reply };
+    proofs.send(question).await.is_ok() && replied.await.unwrap_or(false)
+}
+
 /// Why a snapshot did not come through.
 #[derive(Debug, thiserror::Error)]
 enum StreamFault {
@@ -224,7 +253,8 @@ impl From<ReadFault> for Tried {
     fn from(fault: ReadFault) -> Self {
         match fault {
             ReadFault::Gone(_) => Self::Gone,
-            ReadFault::Bad(why) | ReadFault::Foreign(why) => Self::Bad(why),
+            ReadFault::Bad(why) => Self::Bad(why),
+            ReadFault::Foreign(why) => Self::Foreign(why),
             ReadFault::Store(fault) => Self::Unread(fault.to_string()),
         }
     }
@@ -252,7 +282,8 @@ pub fn restore_all(
 ) -> io::Result<Restored> {
     let runtime = super::service::runtime()?;
     let objects = Objects::open(objects).map_err(io::Error::other)?;
-    let restorer = Restorer { objects: &objects, cluster, feeders, stats, step };
+    let proofs = None;
+    let restorer = Restorer { objects: &objects, cluster, feeders, stats, proofs, step };
     runtime.block_on(restorer.all(wishes)).map_err(io::Error::other)
 }
 

@@ -213,12 +213,13 @@ impl Service {
     }
 
     async fn restore(&self, want: Want) {
-        let Want { partition, covers, at_most, reply } = want;
+        let Want { partition, covers, at_most, proofs, reply } = want;
         let restorer = Restorer {
             objects: &self.objects,
             cluster: &self.cluster,
             feeders: &self.feeders,
             stats: &self.stats,
+            proofs: Some(&proofs),
             step: &|_, _| {},
         };
         let wish = Wish { partition, covers, at_most, followed: true };

@@ -81,7 +81,6 @@ impl Bench {
         let (progress, stats) = (Arc::new(Progress::new(PARTITIONS)), Arc::<LogStats>::default());
         let (namespace, hash) = ("bench".to_owned(), Hash::Murmur2);
         let owners = owners.collect();
-        let fresh_dir = held.iter().all(|position| position.next.0 == 0);
         let running = kafka::start(Setup {
             settings: settings.clone(),
             cluster: ClusterSettings { namespace, partitions: PARTITIONS, hash },
@@ -94,7 +93,6 @@ impl Bench {
             progress: progress.clone(),
             stats: stats.clone(),
             serving: Vec::new(),
-            fresh_dir,
             taken,
         })?;
         let (running, tickets) = (Some(running), Tickets::new(0));

@@ -67,6 +67,39 @@ fn a_lost_disk_comes_back_from_the_store() {
 }
 
 #[test]
+fn without_a_log_the_latest_snapshot_counts_whatever_its_offset() {
+    let dir = TempDir::new().unwrap();
+    let (data, objects) = (dir.path().join("data"), dir.path().join("objects"));
+    let store = format!("dir:{}", objects.display());
+    let flags = ["--partitions", "1", "--objects", &store, "--snapshot-interval", "off"];
+    let kept = ["--snapshot-keep", "1", "--snapshot-keep-for", "1s"];
+    let flags = [&flags[..], &kept].concat();
+    let create =
+        |server: &Server| json(&["snapshot", "create", "--admin", &server.admin.to_string()]).0;
+    let server = Server::start(&data, &flags);
+    put(&server, 0..40);
+    assert_eq!(create(&server), 0);
+    assert!(server.stop().success());
+
+    // The disk is lost, and somebody begins anew: offsets do too.
+    fs::remove_dir_all(&data).unwrap();
+    let server = Server::start(&data, &["--partitions", "1"]);
+    put(&server, 100..103);
+    assert!(server.stop().success());
+    let server = Server::start(&data, &flags);
+    assert_eq!(create(&server), 0);
+    put(&server, 103..104);
+    assert_eq!(create(&server), 0);
+    let before = hashes(&server);
+    assert!(server.stop().success());
+
+    fs::remove_dir_all(&data).unwrap();
+    let server = Server::start(&data, &flags);
+    assert_eq!(hashes(&server), before);
+    assert!(server.stop().success());
+}
+
+#[test]
 fn what_is_damaged_is_named_and_an_older_one_restored_only_by_force() {
     let dir = TempDir::new().unwrap();
     let (data, objects) = (dir.path().join("data"), dir.path().join("objects"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use pumice::mesh::wants::{Want, Wanted, wants};
+use pumice::mesh::wants::{Question, Want, Wanted, wants};
 use pumice::objects::Objects;
 use pumice::settings::{ObjectsSettings, SnapshotSettings};
 use pumice::snapshot::catalog::{State, list};
@@ -16,7 +16,7 @@ use pumice::snapshot::verify::verify;
 use pumice::stats::snapshot::SnapshotStats;
 use pumice_model::ids::{Offset, Partition};
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::node::Node;
 use crate::s3::S3Server;
@@ -234,7 +234,9 @@ fn the_log_gets_what_covers_its_start_and_not_what_lies_beyond_its_end() {
     let ask = |covers: u64, at_most: u64| {
         let (reply, answer) = oneshot::channel();
         let (covers, at_most) = (Offset(covers), Offset(at_most));
-        let want = Want { partition: Partition(1), covers, at_most, reply };
+        // Nobody asks: these entries have no record hash.
+        let proofs = mpsc::channel(1).0;
+        let want = Want { partition: Partition(1), covers, at_most, proofs, reply };
         wanting.blocking_send(want).unwrap();
         answer.blocking_recv().unwrap()
     };
@@ -243,6 +245,41 @@ fn the_log_gets_what_covers_its_start_and_not_what_lies_beyond_its_end() {
     assert_eq!(other.position(Partition(1)).next, Offset(0));
     assert_eq!(ask(60, 60), Ok(Some(node.position(Partition(1)))));
     assert_eq!(other.position(Partition(1)), node.position(Partition(1)));
+    assert_eq!(stats.restores.get(), 1);
+    assert!(running.stop());
+    other.end_and_check();
+}
+
+#[test]
+fn a_snapshot_of_another_log_is_not_restored() {
+    let dir = TempDir::new().unwrap();
+    let node = Node::heavy(1, 40);
+    let (running, _) = service(&node, &dir, 2, None, None);
+    round(&running);
+    assert!(running.stop());
+
+    let other = Node::empty(1);
+    let (wanting, wanted) = wants();
+    let (running, stats) = service(&other, &dir, 2, None, Some(wanted));
+    let ask = |is_ours: bool| {
+        let (reply, answer) = oneshot::channel();
+        let (proofs, mut questions) = mpsc::channel(1);
+        let (covers, at_most) = (Offset(0), Offset(100));
+        let want = Want { partition: Partition(1), covers, at_most, proofs, reply };
+        wanting.blocking_send(want).unwrap();
+        let mut asked = Vec::new();
+        while let Some(Question { at, hash, reply }) = questions.blocking_recv() {
+            asked.push((at, hash));
+            reply.send(is_ours).unwrap();
+        }
+        (asked, answer.blocking_recv().unwrap())
+    };
+    let last = node.position(Partition(1)).last;
+    assert_ne!(last, 0);
+    // What seems bad is looked at twice.
+    assert_eq!(ask(false), (vec![(Offset(39), last); 2], Ok(None)));
+    assert_eq!(other.position(Partition(1)).next, Offset(0));
+    assert_eq!(ask(true), (vec![(Offset(39), last)], Ok(Some(node.position(Partition(1))))));
     assert_eq!(stats.restores.get(), 1);
     assert!(running.stop());
     other.end_and_check();

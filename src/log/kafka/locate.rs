@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use pumice_model::ids::Offset;
 use pumice_shards::Position;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::backoff::Backoff;
 use super::decode::decode;
 use super::follow::{Ended, Failed, Follower};
 use crate::clock;
-use crate::mesh::wants::Want;
+use crate::mesh::ticket::Unmade;
+use crate::mesh::wants::{Question, Want};
 use crate::stats::progress::{Following, PartitionProgress};
 
 /// How often a log that ends too early is asked again: a leader that has just been elected may not
@@ -47,7 +48,12 @@ impl Follower {
         if start > self.fed || (empty && self.shared.wanting.is_some()) {
             progress.set(Following::Restoring);
             match self.restored(start, end).await? {
-                Some(position) => self.stand(&position),
+                Some(position) => {
+                    self.stand(&position);
+                    // Of what it had of ours nobody will tell: neither made nor not made is known.
+                    let unseen = self.shared.writing.tickets.clear(self.partition);
+                    self.shared.writing.tell(unseen, Unmade::Unknown);
+                }
                 None if start > self.fed => {
                     return Err(Ended::Broken(format!(
                         "the log begins at {start}, entries up to {} were applied, and there is no \
@@ -97,13 +103,20 @@ impl Follower {
         let Some(wanting) = self.shared.wanting.clone() else { return Ok(None) };
         let mut because = String::new();
         for _ in 0..ASKS {
-            let (reply, replied) = oneshot::channel();
+            let (reply, mut replied) = oneshot::channel();
+            let (proofs, mut questions) = mpsc::channel(1);
             let (covers, at_most) = (Offset(start), Offset(end));
-            let want = Want { partition: self.partition, covers, at_most, reply };
+            let want = Want { partition: self.partition, covers, at_most, proofs, reply };
             if wanting.send(want).await.is_err() {
                 return Err(Ended::Over);
             }
-            match replied.await {
+            let restored = loop {
+                tokio::select! {
+                    restored = &mut replied => break restored,
+                    Some(question) = questions.recv() => self.prove(start, question).await,
+                }
+            };
+            match restored {
                 Ok(Ok(position)) => return Ok(position),
                 Ok(Err(fault)) => because = fault,
                 Err(_) => return Err(Ended::Over),
@@ -123,6 +136,17 @@ impl Follower {
              restored: {because}",
             self.fed
         )))
+    }
+
+    /// Answers whether a snapshot is of this log. Where the log does not reach back so far, or does
+    /// not answer, it may be: it is looked at once more after it is restored.
+    async fn prove(&mut self, start: u64, question: Question) {
+        let Question { at, hash, reply } = question;
+        let known = match self.record_hash(at.0).await {
+            Ok(known) if at.0 >= start => known,
+            _ => None,
+        };
+        let _ = reply.send(known.is_none_or(|known| known == hash));
     }
 
     /// Compares the last applied record with the one that the log has in its place, if it still has

@@ -115,7 +115,6 @@ struct Rest {
     positions: Positions,
     progress: Arc<Progress>,
     stats: Arc<LogStats>,
-    fresh_dir: bool,
 }
 
 impl Rest {
@@ -129,7 +128,6 @@ impl Rest {
             positions: setup.positions,
             progress: setup.progress,
             stats: setup.stats,
-            fresh_dir: setup.fresh_dir,
         };
         (setup.outlets, setup.taken, rest)
     }
@@ -190,7 +188,8 @@ async fn agree(
         has_data,
         has_objects: rest.wanting.is_some(),
     };
-    let needed = rest.fresh_dir || rest.settings.required;
+    // A directory that a killed start left has nothing to serve either.
+    let needed = !has_data || rest.settings.required;
     let (began, mut backoff) = (Instant::now(), Backoff::default());
     let mut started = Some(started);
     loop {

@@ -50,8 +50,6 @@ pub struct Setup {
     pub stats: Arc<LogStats>,
     /// CPUs that the thread keeps off.
     pub serving: Vec<usize>,
-    /// Whether this start made the data directory: then there is nothing to serve without a log.
-    pub fresh_dir: bool,
     /// Woken by the inboxes.
     pub taken: Taken,
 }
