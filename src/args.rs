@@ -62,8 +62,8 @@ const SERVE_HELP: &str = "\
 A flag wins over its PUMICE_* variable, which wins over the settings file.
 
 Exit codes: 0 stopped by a signal, 64 a setting is wrong, 69 the log or the objects do not answer,
-73 the data directory is taken, or it or the log belongs to another cluster, 77 the brokers turn this
-node away, 78 the machine lacks something (see pumice doctor).";
+73 the data directory is taken, or it or the log belongs to another cluster, 77 the brokers turn
+this node away, 78 the machine lacks something (see pumice doctor).";
 
 /// The server that a command talks to.
 #[derive(Args, Debug)]

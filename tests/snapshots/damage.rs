@@ -155,7 +155,7 @@ fn rows_of_another_snapshot_do_not_pass_for_these() {
         let (from, to) = (older.manifest(), newer.manifest());
         fs::copy(file(&pair.dir, &from), file(&pair.dir, &to)).unwrap();
         let listed = list(&pair.objects, &whose()).await.unwrap();
-        assert!(matches!(listed[0].state, State::Foreign(_)), "{:?}", listed[0]);
+        assert!(matches!(listed[0].state, State::Damaged(_)), "{:?}", listed[0]);
         assert_eq!(restored(&pair).await.position(P), pair.older.0.position(P));
     });
 }
