@@ -41,7 +41,8 @@ const BEGIN_AT_A_TIME: usize = 16;
 /// Rest before a partition that lost its place is located anew.
 const LOST: Duration = Duration::from_millis(500);
 /// A partition that was not fetched for so long is located anew: its process may have been stopped.
-const SILENCE: Duration = Duration::from_secs(5);
+/// Three long polls.
+const SILENCE: Duration = Duration::from_millis(1_500);
 /// A failure that lasts is told again after so many tries.
 const TELL_EVERY: u32 = 64;
 
