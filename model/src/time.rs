@@ -21,29 +21,34 @@ pub fn rfc3339(ms: Millis) -> String {
 
 /// An HTTP date (RFC 9110 section 5.6.7), e.g. `Sun, 07 May 2023 12:00:00 GMT`.
 pub fn http_date(ms: Millis) -> String {
+    let mut text = String::with_capacity(29);
+    push_http_date(&mut text, ms);
+    text
+}
+
+/// Writes [`http_date`] at the end of `text`, in 29 bytes.
+pub fn push_http_date(text: &mut String, ms: Millis) {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let civil = Civil::of(ms);
-    let mut text = String::with_capacity(29);
     text.push_str(DAYS[civil.weekday]);
     text.push_str(", ");
-    two_digits(&mut text, civil.day);
+    two_digits(text, civil.day);
     text.push(' ');
     text.push_str(MONTHS[civil.month - 1]);
     text.push(' ');
-    two_digits(&mut text, civil.year / 100);
-    two_digits(&mut text, civil.year % 100);
+    two_digits(text, civil.year / 100);
+    two_digits(text, civil.year % 100);
     for (before, number) in [
         (' ', civil.second_of_day / 3_600),
         (':', civil.second_of_day / 60 % 60),
         (':', civil.second_of_day % 60),
     ] {
         text.push(before);
-        two_digits(&mut text, number);
+        two_digits(text, number);
     }
     text.push_str(" GMT");
-    text
 }
 
 /// A number from 0 to 99, without the machinery of formatting: a date goes with every read.

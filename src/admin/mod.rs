@@ -16,13 +16,14 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use pumice_model::ids::{Offset, Partition};
 use pumice_model::wire::ErrorBody;
 use pumice_shards::Reader;
 use serde::Serialize;
 
 use crate::mesh::positions::Positions;
+use crate::net::body::Incoming;
+use crate::net::{Service, Short};
 use crate::settings::Settings;
 use crate::snapshot::service;
 use crate::stats::core::CoreStats;
@@ -31,6 +32,7 @@ use crate::stats::net::NetStats;
 use crate::stats::progress::{Following, PartitionProgress, Progress};
 use crate::stats::shard::{ShardState, ShardStats};
 use crate::stats::snapshot::SnapshotStats;
+use std::future::{Ready, ready};
 
 /// Reasons that `/ready` spells out; `/v1/status` has every partition's state.
 const REASONS: usize = 10;
@@ -88,20 +90,45 @@ impl Phase {
 /// An answer of the admin port.
 pub type Answer = Response<Full<Bytes>>;
 
-/// Answers one request.
-pub async fn handle(overview: Rc<Overview>, request: Request<Incoming>) -> Answer {
+/// Answers the requests of the admin port.
+pub struct Admin(Rc<Overview>);
+
+impl Admin {
+    /// Of one node.
+    pub fn new(overview: Overview) -> Self {
+        Self(Rc::new(overview))
+    }
+}
+
+impl Service for Admin {
+    type Body = Full<Bytes>;
+    type Answering = Ready<Answer>;
+    type Noted = ();
+
+    fn answer(&self, request: Request<Incoming>) -> Ready<Answer> {
+        ready(answer(&self.0, &request))
+    }
+
+    fn note(&self, (): &mut (), _: &str) -> bool {
+        false
+    }
+
+    fn look(&self, (): &mut (), _: &mut dyn FnMut(usize, &Short<'_>)) {}
+}
+
+fn answer(overview: &Overview, request: &Request<Incoming>) -> Answer {
     let path = request.uri().path();
     if path == "/v1/snapshots" {
-        return snapshots::answer(&overview, request.method());
+        return snapshots::answer(overview, request.method());
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return not_allowed("GET, HEAD");
     }
     match path {
         "/health" => plain("ok"),
-        "/ready" => ready(&overview),
-        "/metrics" => text(metrics::render(&overview), "text/plain; version=0.0.4"),
-        "/v1/status" => json(StatusCode::OK, &status::body(&overview)),
+        "/ready" => readiness(overview),
+        "/metrics" => text(metrics::render(overview), "text/plain; version=0.0.4"),
+        "/v1/status" => json(StatusCode::OK, &status::body(overview)),
         _ => {
             let message = "the admin port has /health, /ready, /metrics, /v1/status, /v1/snapshots";
             json(StatusCode::NOT_FOUND, &ErrorBody::new("not_found", message))
@@ -117,7 +144,7 @@ fn not_allowed(methods: &'static str) -> Answer {
 }
 
 #[derive(Serialize)]
-struct Ready<'a> {
+struct Readiness<'a> {
     ready: bool,
     phase: &'a str,
     full_shards: Vec<usize>,
@@ -129,7 +156,7 @@ struct Ready<'a> {
 
 /// 200 once the node serves. A broken shard stays 200 and is listed: it still answers reads, and a
 /// balancer that turned away would take the healthy ones with it. 503 when every shard is broken.
-fn ready(overview: &Overview) -> Answer {
+fn readiness(overview: &Overview) -> Answer {
     let in_state = |wanted: ShardState| -> Vec<usize> {
         let shards = overview.shards.iter().enumerate();
         shards.filter(|(_, stats)| stats.state() == wanted).map(|(shard, _)| shard).collect()
@@ -137,7 +164,7 @@ fn ready(overview: &Overview) -> Answer {
     let broken_shards = in_state(ShardState::Broken);
     let phase = overview.phase.name();
     let ready = overview.is_ready();
-    let body = Ready {
+    let body = Readiness {
         ready,
         phase,
         full_shards: in_state(ShardState::Full),

@@ -90,15 +90,32 @@ impl Context {
         partition: Partition,
         look: impl FnOnce(&View<'_>, Millis) -> Result<R, Fault>,
     ) -> Result<R, Problem> {
-        if let Some(progress) = self.progress.as_ref().and_then(|all| all.of(partition))
-            && !progress.has_state(self.positions.next(partition).unwrap_or(Offset(0)))
-        {
-            return Err(Problem::no_state(partition));
-        }
+        self.has_state(partition)?;
+        Ok(self.read_shard(self.shard(partition), look)??)
+    }
+
+    /// The same for a shard by its number, whatever is known of its partitions.
+    pub fn read_shard<R>(
+        &self,
+        shard: usize,
+        look: impl FnOnce(&View<'_>, Millis) -> R,
+    ) -> Result<R, Problem> {
         let now = clock::now();
         self.stats.reading_since.set(now.unsigned_abs());
-        let result = self.reader(partition).read(|view| look(view, now));
+        let result = self.readers[shard].read(|view| look(view, now));
         self.stats.reading_since.set(0);
-        Ok(result??)
+        Ok(result?)
+    }
+
+    /// Whether anything is known of `partition`.
+    pub fn has_state(&self, partition: Partition) -> Result<(), Problem> {
+        match self.progress.as_ref().and_then(|all| all.of(partition)) {
+            Some(progress)
+                if !progress.has_state(self.positions.next(partition).unwrap_or(Offset(0))) =>
+            {
+                Err(Problem::no_state(partition))
+            }
+            _ => Ok(()),
+        }
     }
 }

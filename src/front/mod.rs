@@ -7,6 +7,7 @@ mod body;
 pub mod context;
 mod firescroll;
 mod keys;
+mod looks;
 pub mod openapi;
 mod pages;
 mod problem;
@@ -23,22 +24,57 @@ use std::time::Instant;
 
 use futures_util::future::{Either, Ready, ready};
 use http::{Method, Request, StatusCode, Uri};
-use hyper::body::Incoming;
-use pumice_model::wire::NamespaceBody;
+use pumice_model::wire::{self, NamespaceBody};
 
 use answer::Answer;
+use body::Body;
 use context::Context;
+use looks::Looks;
 use problem::Problem;
 use target::Target;
 
+use crate::net::body::Incoming;
+use crate::net::{Service, Short};
 use crate::stats::route::Route;
 
 /// An answer that is there at once, or one that something is awaited for.
-pub type Answering = Either<Ready<Answer>, Pin<Box<dyn Future<Output = Answer>>>>;
+type Answering = Either<Ready<Answer>, Pin<Box<dyn Future<Output = Answer>>>>;
+
+/// Answers the requests of one core.
+pub struct Front(Rc<Context>);
+
+impl Front {
+    /// With what the core has.
+    pub fn new(context: Context) -> Self {
+        Self(Rc::new(context))
+    }
+}
+
+impl Service for Front {
+    type Body = Body;
+    type Answering = Answering;
+    type Noted = Looks;
+
+    const MATTERS: &'static [&'static str] =
+        &["if-match", "if-none-match", "if-modified-since", wire::MIN_OFFSETS];
+
+    fn answer(&self, request: Request<Incoming>) -> Answering {
+        handle(&self.0, request)
+    }
+
+    fn note(&self, noted: &mut Looks, target: &str) -> bool {
+        // A line of the access log has the method and more.
+        !self.0.access_log && noted.note(&self.0, target)
+    }
+
+    fn look(&self, noted: &mut Looks, reply: &mut dyn FnMut(usize, &Short<'_>)) {
+        noted.answer(&self.0, reply);
+    }
+}
 
 /// Answers one request; every fault is an answer too. A read of one record, which is nearly every
 /// request, awaits nothing: it is answered in place, without a future on the heap.
-pub fn handle(context: &Rc<Context>, request: Request<Incoming>) -> Answering {
+fn handle(context: &Rc<Context>, request: Request<Incoming>) -> Answering {
     let began = Instant::now();
     if let Some(answer) = v1::record::at_once(context, &request) {
         let answer = answer.unwrap_or_else(|fault| fault.on_v1());

@@ -12,6 +12,7 @@ use pumice_model::wire::{self, ErrorBody, code};
 use super::answer::{self, Answer};
 use super::body::Body;
 use crate::mesh::inbox::TurnedAway;
+use crate::net::{Field, Short};
 
 /// Why a request got no good answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,11 @@ impl Problem {
     /// 404.
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, message)
+    }
+
+    /// 404 to a read of one record.
+    pub fn no_record() -> Self {
+        Self::not_found("no such record")
     }
 
     /// 405, with the methods that the route has.
@@ -151,12 +157,24 @@ impl Problem {
 
     /// The answer on `/v1` routes.
     pub fn on_v1(&self) -> Answer {
+        self.dressed(answer::json(self.status, &self.body()))
+    }
+
+    /// The same to a read that was noted, with a field of the read's own.
+    pub fn shortly(&self, field: Option<Field<'_>>, reply: impl FnOnce(&Short<'_>)) {
+        let body = serde_json::to_vec(&self.body()).unwrap_or_default();
+        let retry = self.retry_after().then_some(("retry-after", &b"1"[..]));
+        let fields: Vec<Field<'_>> = field.into_iter().chain(retry).collect();
+        let status = self.status.as_u16();
+        reply(&Short { status, content_type: "application/json", fields: &fields, body: &body });
+    }
+
+    fn body(&self) -> ErrorBody<'_> {
         let error = ErrorBody::new(self.code, self.message.as_ref());
-        let error = match self.partition {
+        match self.partition {
             Some(partition) => error.at(partition.0, self.offset.map(|offset| offset.0)),
             None => error,
-        };
-        self.dressed(answer::json(self.status, &error))
+        }
     }
 
     /// The answer on FireScroll's routes: text for what the client did wrong, its framework's

@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request};
-use hyper::body::Incoming;
 use pumice_model::limits::BODY_MAX;
 
 use super::context::Context;
 use super::problem::Problem;
+use crate::net::body::Incoming;
 use crate::net::body::{BodyFault, collect};
 
 /// How long a body may take: 16 MiB at half a megabyte a second.

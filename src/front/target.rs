@@ -98,6 +98,21 @@ fn decode<'t>(what: &str, text: &'t str) -> Result<Cow<'t, str>, Problem> {
     decoded.map_err(|_| Problem::syntax(format!("{what} is not UTF-8")))
 }
 
+/// Percent-decodes one key of a path to the end of `out`; `None`, with anything there, when `text`
+/// holds what no path holds as it stands, or does not decode.
+pub fn decode_onto(out: &mut String, text: &str) -> Option<()> {
+    let plain =
+        |byte: u8| matches!(byte, b'!' | b'$'..=b';' | b'=' | b'@'..=b'_' | b'a'..=b'z' | b'~');
+    if text.bytes().all(|byte| plain(byte) && byte != b'%') {
+        out.push_str(text);
+    } else if text.bytes().all(plain) {
+        out.push_str(&decode("", text).ok()?);
+    } else {
+        return None;
+    }
+    Some(())
+}
+
 /// The parameters of a query, in order; `+` is a blank, as forms have it.
 pub fn parameters(query: Option<&str>) -> Result<Vec<(&str, String)>, Problem> {
     let parts = query.unwrap_or_default().split('&').filter(|part| !part.is_empty());

@@ -1,15 +1,59 @@
-//! Takes the whole body of a request, within a size and a time. It must never hold more than the
-//! size it was told, whatever the peer declares.
+//! The body of a request as it comes in, and taking the whole of it within a size and a time. On
+//! the core of its connection; must never hold more than the size it was told, whatever the peer
+//! declares.
 
 use std::cell::Cell;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use http_body_util::BodyDataStream;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, SizeHint};
 
 use crate::rt;
+
+/// The body of a request, as its connection receives it.
+#[derive(Debug)]
+pub enum Incoming {
+    /// There is none.
+    Empty,
+    /// Of a connection that hyper talks on.
+    Hyper(hyper::body::Incoming),
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Hyper(body) => {
+                let polled = Pin::new(body).poll_frame(cx);
+                polled.map_err(|_| BodyFault::Broken)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Hyper(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Hyper(body) => body.size_hint(),
+        }
+    }
+}
 
 /// Why a body could not be taken. The connection may be used further over HTTP/2, and over HTTP/1
 /// is closed after the reply.
@@ -102,5 +146,5 @@ async fn gather(body: Incoming, max: usize, intake: &Intake) -> Result<Bytes, Bo
 }
 
 async fn next(chunks: &mut BodyDataStream<Incoming>) -> Result<Option<Bytes>, BodyFault> {
-    chunks.next().await.transpose().map_err(|_| BodyFault::Broken)
+    chunks.next().await.transpose()
 }

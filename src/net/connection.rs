@@ -3,22 +3,22 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response};
-use hyper::body::{Body, Incoming};
+use http::Request;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 
+use super::body::Incoming;
 use super::limits::Limits;
 use super::reply::Answering;
+use super::service::Service;
 use super::streams::{Started, Streams};
 use super::watch::{Member, Order, Peer};
 use super::wire::{Protocol, Wire};
@@ -41,20 +41,18 @@ pub(super) enum End {
 }
 
 /// What all connections of a listener share.
-pub(super) struct Shared<H> {
-    pub(super) handler: Rc<H>,
+pub(super) struct Shared<S> {
+    pub(super) service: Rc<S>,
     pub(super) limits: Limits,
     pub(super) http1: http1::Builder,
 }
 
 /// Talks with one peer until the connection has ended.
-pub(super) async fn converse<H, F, B>(stream: Stream, member: &Member, shared: &Shared<H>) -> End
-where
-    H: Fn(Request<Incoming>) -> F + 'static,
-    F: Future<Output = Response<B>> + 'static,
-    B: Body<Data = Bytes> + Unpin + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+pub(super) async fn converse<S: Service>(
+    stream: Stream,
+    member: &Member,
+    shared: &Shared<S>,
+) -> End {
     let peer = member.peer();
     let mut talk = pin!(AssertUnwindSafe(talk(stream, peer, shared)).catch_unwind());
     poll_fn(|cx| {
@@ -73,20 +71,18 @@ where
     .await
 }
 
-async fn talk<H, F, B>(stream: Stream, peer: &Rc<Peer>, shared: &Shared<H>) -> hyper::Result<()>
-where
-    H: Fn(Request<Incoming>) -> F + 'static,
-    F: Future<Output = Response<B>> + 'static,
-    B: Body<Data = Bytes> + Unpin + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+async fn talk<S: Service>(
+    stream: Stream,
+    peer: &Rc<Peer>,
+    shared: &Shared<S>,
+) -> hyper::Result<()> {
     let mut wire = Wire::new(stream, Rc::clone(peer));
     // A peer that was lost before it said what it speaks has no fault worth telling.
     let Ok(Some(protocol)) = wire.protocol().await else { return Ok(()) };
-    let (peer_of_service, handler) = (Rc::clone(peer), Rc::clone(&shared.handler));
-    let service = service_fn(move |request| {
+    let (peer_of_service, answers) = (Rc::clone(peer), Rc::clone(&shared.service));
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
         let answering = Answering::begin(&peer_of_service);
-        let reply = handler(request);
+        let reply = answers.answer(request.map(Incoming::Hyper));
         async move { Ok::<_, Infallible>(reply.await.map(|body| answering.with(body))) }
     });
     match protocol {

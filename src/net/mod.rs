@@ -7,23 +7,20 @@ mod connection;
 mod drain;
 mod limits;
 mod reply;
+mod service;
 mod streams;
 mod watch;
 mod wire;
 
-use std::error::Error;
-use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::select;
-use http::{Request, Response};
-use hyper::body::{Body, Incoming};
 
 pub use drain::Drain;
 pub use limits::Limits;
+pub use service::{Field, Service, Short};
 
 use crate::rt::{self, Listener, Stream};
 use crate::stats::net::NetStats;
@@ -33,27 +30,22 @@ use watch::Watch;
 /// Connections accepted before the requests of others get a turn.
 const ACCEPTS_A_TURN: usize = 64;
 
-/// Serves every connection of `listener` with `handler`, until `drain` is started and the last of
+/// Serves every connection of `listener` with `service`, until `drain` is started and the last of
 /// them has ended. Returns within `limits.drain_time` of that, and a second: those that are not
 /// done by then are cut and counted.
 ///
-/// A handler that panics ends its connection, with all requests in progress on it, and no other.
-pub async fn serve<H, F, B>(
+/// A service that panics ends its connection, with all requests in progress on it, and no other.
+pub async fn serve<S: Service>(
     listener: Listener,
-    handler: Rc<H>,
+    service: Rc<S>,
     limits: Limits,
     drain: Drain,
     stats: Arc<NetStats>,
-) where
-    H: Fn(Request<Incoming>) -> F + 'static,
-    F: Future<Output = Response<B>> + 'static,
-    B: Body<Data = Bytes> + Unpin + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+) {
     let watch = Watch::new(&limits);
     let (most, drain_time) = (limits.connections, limits.drain_time);
     let http1 = connection::http1(&limits);
-    let shared = Rc::new(Shared { handler, limits, http1 });
+    let shared = Rc::new(Shared { service, limits, http1 });
     let admit = |stream: Stream| {
         stats.accepted.add(1);
         if watch.len() < most {
@@ -92,13 +84,12 @@ pub async fn serve<H, F, B>(
 }
 
 /// Starts the task of one connection.
-fn admit<H, F, B>(stream: Stream, watch: &Rc<Watch>, shared: &Rc<Shared<H>>, stats: &Arc<NetStats>)
-where
-    H: Fn(Request<Incoming>) -> F + 'static,
-    F: Future<Output = Response<B>> + 'static,
-    B: Body<Data = Bytes> + Unpin + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+fn admit<S: Service>(
+    stream: Stream,
+    watch: &Rc<Watch>,
+    shared: &Rc<Shared<S>>,
+    stats: &Arc<NetStats>,
+) {
     let (member, shared, stats) = (watch.join(), Rc::clone(shared), Arc::clone(stats));
     rt::spawn_local(async move {
         stats.open.rise(1);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use pumice_shards::Reader;
 
-use crate::admin::{self, Overview};
-use crate::front::{self, context::Context};
+use crate::admin::{Admin, Overview};
+use crate::front::{Front, context::Context};
 use crate::mesh::home::Message;
 use crate::mesh::inbox::Inbox;
 use crate::mesh::lane::Receiver;
@@ -43,7 +43,7 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
         Ok(listener) => listener,
         Err(fault) => return tracing::error!("core {} cannot listen: {fault}", seed.core),
     };
-    let context = Rc::new(Context {
+    let context = Context {
         cluster: seed.settings.cluster,
         readers: seed.readers,
         inboxes: seed.inboxes,
@@ -54,7 +54,7 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
         access_log: seed.settings.process.access_log,
         draining: Rc::default(),
         intake: Intake::default(),
-    });
+    };
     let drain = Drain::new();
     // This task outlives the context: it must not hold the inboxes, or no owner would ever end.
     let (start, draining) = (drain.clone(), context.draining.clone());
@@ -62,8 +62,7 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
         draining.set(true);
         start.start();
     }));
-    let handler = Rc::new(move |request| front::handle(&context, request));
-    net::serve(listener, handler, Limits::default(), drain, seed.net).await;
+    net::serve(listener, Rc::new(Front::new(context)), Limits::default(), drain, seed.net).await;
 }
 
 /// The life of the admin executor.
@@ -71,15 +70,14 @@ pub async fn serve_admin(overview: Overview, sockets: Vec<TcpListener>, lane: Re
     let drain = Drain::new();
     let draining = drain.clone();
     rt::spawn_local(take_messages(lane, Tickets::new(0), move || draining.start()));
-    let overview = Rc::new(overview);
+    let admin = Rc::new(Admin::new(overview));
     for socket in sockets {
         let listener = match rt::Listener::new(socket) {
             Ok(listener) => listener,
             Err(fault) => return tracing::error!("the admin port cannot listen: {fault}"),
         };
-        let overview = overview.clone();
-        let handler = Rc::new(move |request| admin::handle(overview.clone(), request));
-        net::serve(listener, handler, Limits::default(), drain.clone(), Arc::default()).await;
+        net::serve(listener, Rc::clone(&admin), Limits::default(), drain.clone(), Arc::default())
+            .await;
     }
 }
 

@@ -23,6 +23,16 @@ impl CoreStats {
         self.seconds[route as usize].record_time(took);
     }
 
+    /// Counts requests that were answered together, as many of each status as `counts` has.
+    pub fn answered_together(&self, route: Route, counts: &[u64; STATUSES.len()], took: Duration) {
+        for (counter, count) in self.requests[route as usize].iter().zip(counts) {
+            if *count > 0 {
+                counter.add(*count);
+            }
+        }
+        self.seconds[route as usize].record_times(took, counts.iter().sum());
+    }
+
     /// Answers of `route` by [`STATUSES`] index.
     pub fn requests(&self, route: Route) -> &[Counter; STATUSES.len()] {
         &self.requests[route as usize]

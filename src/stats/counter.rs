@@ -60,15 +60,24 @@ pub struct Histogram {
 impl Histogram {
     /// Counts one value.
     pub fn record(&self, value: u64) {
-        let bits = u64::BITS - value.saturating_sub(1).leading_zeros();
-        let bucket = usize::try_from(bits).unwrap_or(BUCKETS).min(BUCKETS - 1);
-        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        self.sum.fetch_add(value, Ordering::Relaxed);
+        self.record_many(value, 1);
     }
 
     /// Counts one duration, in microseconds.
     pub fn record_time(&self, time: Duration) {
-        self.record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        self.record_times(time, 1);
+    }
+
+    /// Counts one duration `times` times.
+    pub fn record_times(&self, time: Duration, times: u64) {
+        self.record_many(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), times);
+    }
+
+    fn record_many(&self, value: u64, times: u64) {
+        let bits = u64::BITS - value.saturating_sub(1).leading_zeros();
+        let bucket = usize::try_from(bits).unwrap_or(BUCKETS).min(BUCKETS - 1);
+        self.buckets[bucket].fetch_add(times, Ordering::Relaxed);
+        self.sum.fetch_add(value.wrapping_mul(times), Ordering::Relaxed);
     }
 
     /// Adds this histogram's counts to `into` and its sum to the returned one.

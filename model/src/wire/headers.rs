@@ -30,7 +30,20 @@ pub struct TokenError {
 
 /// The value of `ETag` for a row that the entry at `token` wrote: `"P-O"`, with the quotes.
 pub fn etag(token: Token) -> String {
-    format!("\"{}-{}\"", token.partition, token.offset)
+    let mut text = String::new();
+    push_etag(&mut text, token);
+    text
+}
+
+/// Writes [`etag`] at the end of `text`, without the machinery of formatting: one goes with every
+/// read.
+pub fn push_etag(text: &mut String, token: Token) {
+    let mut digits = itoa::Buffer::new();
+    text.push('"');
+    text.push_str(digits.format(token.partition.0));
+    text.push('-');
+    text.push_str(digits.format(token.offset.0));
+    text.push('"');
 }
 
 /// The token in one strong entity tag.

@@ -19,7 +19,7 @@ pub use firescroll::{
 };
 pub use headers::{
     LAG_MS, MIN_OFFSETS, MISSING, OFFSETS, TIMEOUT_MS, TokenError, UNAVAILABLE, WRITE_ID, etag,
-    format_offsets, parse_etag, parse_offsets,
+    format_offsets, parse_etag, parse_offsets, push_etag,
 };
 pub use records::{
     GetKey, GetRequest, GetResponse, GotRecord, ListResponse, ListedRecord, OutcomeKind, WriteBody,

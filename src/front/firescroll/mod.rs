@@ -13,7 +13,6 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
-use hyper::body::Incoming;
 
 use super::answer::{self, Answer};
 use super::context::Context;
@@ -21,6 +20,7 @@ use super::problem::Problem;
 use super::target::{self, Target};
 use super::write::Wait;
 use super::{read as waiting, receive};
+use crate::net::body::Incoming;
 use fields::bad;
 
 /// Answers every request that speaks this dialect, faults included.

@@ -2,7 +2,6 @@
 //! On the core that serves the request.
 
 use http::{Method, Request};
-use hyper::body::Incoming;
 use pumice_model::mutation::{Change, Mutation};
 use pumice_model::wire::{BatchRequest, Operation};
 
@@ -12,6 +11,7 @@ use crate::front::context::Context;
 use crate::front::problem::Problem;
 use crate::front::write::{self, Draft, Wait, append};
 use crate::front::{receive, target};
+use crate::net::body::Incoming;
 
 /// Answers a batch.
 pub async fn serve(context: &Context, request: Request<Incoming>) -> Result<Answer, Problem> {

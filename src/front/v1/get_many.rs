@@ -4,7 +4,6 @@
 use std::rc::Rc;
 
 use http::{Method, Request, StatusCode};
-use hyper::body::Incoming;
 use pumice_model::ids::Token;
 use pumice_model::limits::BATCH_MAX;
 use pumice_model::mutation::check_keys;
@@ -15,6 +14,7 @@ use crate::front::context::Context;
 use crate::front::keys::{Found, KeyStyle, Keys};
 use crate::front::problem::Problem;
 use crate::front::{read, receive};
+use crate::net::body::Incoming;
 
 /// Answers the records of many keys.
 pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<Answer, Problem> {

@@ -5,7 +5,6 @@ use std::ops::Bound;
 use std::rc::Rc;
 
 use http::{Method, Request, StatusCode};
-use hyper::body::Incoming;
 use pumice_model::ids::{Partition, Token};
 use pumice_model::key::RowKey;
 use pumice_model::limits::{PAGE_DEFAULT, PAGE_MAX};
@@ -18,6 +17,7 @@ use crate::front::context::Context;
 use crate::front::pages::{Scope, Style, Walk};
 use crate::front::problem::Problem;
 use crate::front::{read, target};
+use crate::net::body::Incoming;
 
 const PARAMETERS: &str = "after, before, limit, next, prefix, reverse";
 

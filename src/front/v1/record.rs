@@ -4,7 +4,6 @@
 use bytes::Bytes;
 use http::header::{ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use http::{HeaderMap, Method, Request, StatusCode};
-use hyper::body::Incoming;
 use pumice_model::ids::{Offset, Partition, Token};
 use pumice_model::mutation::{Change, Expect, Mutation, check_keys};
 use pumice_model::outcome::Outcome;
@@ -18,6 +17,7 @@ use crate::front::problem::Problem;
 use crate::front::target::{self, Target};
 use crate::front::write::{self, Draft, Wait, Written, append};
 use crate::front::{read, receive};
+use crate::net::body::Incoming;
 
 const METHODS: &str = "GET, HEAD, PUT, DELETE";
 
@@ -78,7 +78,7 @@ fn look_up(
     })?;
     let matching = read::all_values(headers, IF_MATCH);
     let Some(found) = found else {
-        let missing = Problem::not_found("no such record");
+        let missing = Problem::no_record();
         return Err(if matching.is_some() { Problem::no_match() } else { missing });
     };
     if matching.is_some_and(|wanted| !names(&wanted, &found.etag)) {

@@ -1,0 +1,151 @@
+//! Reads of one record that came in one receive: noted as the connection finds them, then answered
+//! together, one read transaction a shard. One a core; must not allocate for a read, once its
+//! buffers have grown to what a receive brings.
+
+use std::time::Instant;
+
+use pumice_model::ids::{Partition, Token};
+use pumice_model::mutation::check_keys;
+use pumice_model::time::{Millis, push_http_date};
+use pumice_model::wire;
+use pumice_shards::View;
+
+use super::context::Context;
+use super::problem::Problem;
+use super::target::decode_onto;
+use crate::net::Short;
+use crate::stats::progress::Lag;
+use crate::stats::route::{Route, STATUSES, status_index};
+
+const JSON: &str = "application/json";
+
+/// Reads noted and not answered yet, and the buffers they are answered with.
+#[derive(Default)]
+pub struct Looks {
+    keys: String,
+    looks: Vec<Look>,
+    fields: Fields,
+}
+
+/// One read: where its keys lie, and whose they are.
+#[derive(Clone, Copy)]
+struct Look {
+    shard: usize,
+    partition: Partition,
+    pk: usize,
+    sk: usize,
+    end: usize,
+}
+
+/// The texts of an answer's fields.
+#[derive(Default)]
+struct Fields {
+    etag: String,
+    date: String,
+    lag: itoa::Buffer,
+}
+
+impl Looks {
+    /// Notes a read of one record without parameters; false when `target` is anything else, or
+    /// nothing that a look can answer.
+    pub fn note(&mut self, context: &Context, target: &str) -> bool {
+        let Some((pk, sk)) = target.strip_prefix("/v1/records/").and_then(|k| k.split_once('/'))
+        else {
+            return false;
+        };
+        let start = self.keys.len();
+        let look = take(&mut self.keys, pk, sk, context);
+        match look {
+            Some(look) => self.looks.push(look),
+            None => self.keys.truncate(start),
+        }
+        look.is_some()
+    }
+
+    /// Answers what was noted.
+    pub fn answer(&mut self, context: &Context, reply: &mut dyn FnMut(usize, &Short<'_>)) {
+        let Self { keys, looks, fields } = self;
+        let began = Instant::now();
+        let mut counts = [0; STATUSES.len()];
+        let mut reply = |number: usize, short: &Short<'_>| {
+            counts[status_index(short.status)] += 1;
+            reply(number, short);
+        };
+        for shard in 0..context.readers.len() {
+            let mut of_shard =
+                looks.iter().enumerate().filter(|(_, look)| look.shard == shard).peekable();
+            if of_shard.peek().is_none() {
+                continue;
+            }
+            let read = context.read_shard(shard, |view, now| {
+                for (number, look) in of_shard.by_ref() {
+                    look.answer(context, view, now, keys, fields, |short| reply(number, short));
+                }
+            });
+            if let Err(problem) = read {
+                of_shard
+                    .for_each(|(number, _)| problem.shortly(None, |short| reply(number, short)));
+            }
+        }
+        context.stats.answered_together(Route::Get, &counts, began.elapsed());
+        looks.clear();
+        keys.clear();
+    }
+}
+
+/// Decodes the keys of a path onto `keys`; `None` when they are none, or need more than a look to
+/// be told so.
+fn take(keys: &mut String, pk: &str, sk: &str, context: &Context) -> Option<Look> {
+    let start = keys.len();
+    decode_onto(keys, pk)?;
+    let middle = keys.len();
+    decode_onto(keys, sk)?;
+    let (pk, sk) = (&keys[start..middle], &keys[middle..]);
+    check_keys(pk, sk).ok()?;
+    let partition = context.partition(pk);
+    let shard = context.shard(partition);
+    Some(Look { shard, partition, pk: start, sk: middle, end: keys.len() })
+}
+
+impl Look {
+    fn answer(
+        &self,
+        context: &Context,
+        view: &View<'_>,
+        now: Millis,
+        keys: &str,
+        fields: &mut Fields,
+        reply: impl FnOnce(&Short<'_>),
+    ) {
+        let (pk, sk) = (&keys[self.pk..self.sk], &keys[self.sk..self.end]);
+        let row = context
+            .has_state(self.partition)
+            .and_then(|()| Ok(view.row(self.partition, pk, sk)?))
+            .map(|row| row.filter(|row| row.visible(now)));
+        let Fields { etag, date, lag } = fields;
+        let late = match context.lag(self.partition) {
+            Lag::None => None,
+            Lag::Unknown => Some("unknown"),
+            Lag::Ms(ms) => Some(lag.format(ms)),
+        };
+        let late = late.map(|late| (wire::LAG_MS, late.as_bytes()));
+        match row {
+            Ok(Some(row)) => {
+                etag.clear();
+                let (partition, offset) = (self.partition, row.written_by());
+                wire::push_etag(etag, Token { partition, offset });
+                date.clear();
+                push_http_date(date, row.updated_at);
+                let (etag, date) = (etag.as_bytes(), date.as_bytes());
+                let (name, late) = late.unwrap_or_default();
+                let fields = [("etag", etag), ("last-modified", date), (name, late)];
+                let fields = if late.is_empty() { &fields[..2] } else { &fields };
+                let body = row.data.as_bytes();
+                reply(&Short { status: 200, content_type: JSON, fields, body });
+            }
+            // That a record is not there is as old as one that is.
+            Ok(None) => Problem::no_record().shortly(late, reply),
+            Err(problem) => problem.shortly(late, reply),
+        }
+    }
+}
