@@ -2,7 +2,8 @@
 # A real Kafka broker and an S3 server for tests, on loopback, without a container engine.
 # Needs Java 17 or newer, Maven and cargo. Everything it makes lies under target/services.
 #
-#   docker/services.sh up       start both; prints kafka=, s3=, data= and lines for a shell's eval
+#   docker/services.sh up       start both; prints kafka=, s3=, data=, what the broker's listener
+#                               with TLS and SASL needs, and lines for a shell's eval
 #   docker/services.sh down     end both; the data stay
 #   docker/services.sh status   exit 0 only if both answer
 #   docker/services.sh kafka-stop|kafka-kill|kafka-pause|kafka-resume|kafka-start    (also s3-...)
@@ -90,22 +91,67 @@ choose_port() {
     if [ ! -s "$file" ] || listens "$(<"$file")"; then free_port >"$file"; fi
 }
 
+# A certificate that signs itself, and the password of two users: `pumice`, who may do everything,
+# and `stranger`, who may do nothing.
+prepare_secrets() {
+    local keys=$STATE/kafka/keys.p12
+    [ -s "$STATE/kafka/password" ] || (umask 077 && random_hex 16 >"$STATE/kafka/password")
+    [ -s "$STATE/kafka/ca.pem" ] && return
+    rm -f "$keys"
+    logged 'make a certificate for Kafka' "$STATE/kafka/keytool.log" 60 \
+        keytool -genkeypair -alias kafka -keyalg EC -groupname secp256r1 -validity 3650 \
+        -dname CN=pumice-test-broker -ext san=ip:127.0.0.1,dns:localhost -ext bc=ca:false \
+        -storetype PKCS12 -keystore "$keys" -storepass "$(<"$STATE/kafka/password")"
+    logged 'export it' "$STATE/kafka/keytool.log" 60 \
+        keytool -exportcert -rfc -alias kafka -keystore "$keys" \
+        -storepass "$(<"$STATE/kafka/password")" -file "$STATE/kafka/ca.pem"
+}
+
+# What the listener for TLS and SASL needs, as lines of the broker's settings.
+secure_listener() {
+    local password listener=listener.name.sasl_ssl mechanism
+    password=$(<"$STATE/kafka/password")
+    echo "$listener.ssl.keystore.type=PKCS12"
+    echo "$listener.ssl.keystore.location=$STATE/kafka/keys.p12"
+    echo "$listener.ssl.keystore.password=$password"
+    echo "$listener.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512"
+    echo "$listener.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule" \
+        "required user_pumice=\"$password\" user_stranger=\"$password\";"
+    for mechanism in 256 512; do
+        echo "$listener.scram-sha-$mechanism.sasl.jaas.config=" \
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    done
+}
+
 prepare_kafka() {
     choose_port kafka
-    local port controller
+    prepare_secrets
+    local port secure controller user mechanism scram=()
     port=$(<"$STATE/kafka/port")
+    if [ ! -s "$STATE/kafka/secure-port" ] || listens "$(<"$STATE/kafka/secure-port")"; then
+        free_port >"$STATE/kafka/secure-port"
+    fi
+    secure=$(<"$STATE/kafka/secure-port")
     controller=$(free_port)
     {
         cat docker/kafka/server.properties
-        echo "listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller"
-        echo "advertised.listeners=PLAINTEXT://127.0.0.1:$port"
+        echo "listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$secure,\
+CONTROLLER://127.0.0.1:$controller"
+        echo "advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$secure"
+        secure_listener
         echo "controller.quorum.voters=1@127.0.0.1:$controller"
         echo "log.dirs=$DATA/kafka"
     } >"$KAFKA_CONFIG"
     [ -e "$DATA/kafka/meta.properties" ] && return
+    for user in pumice stranger; do
+        for mechanism in 256 512; do
+            scram+=(--add-scram
+                "SCRAM-SHA-$mechanism=[name=$user,password=$(<"$STATE/kafka/password")]")
+        done
+    done
     logged 'format the data directory of Kafka' "$STATE/kafka/format.log" 120 \
         java -cp "$BUILT/kafka/libs/*" kafka.tools.StorageTool format --config "$KAFKA_CONFIG" \
-        --cluster-id="$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')"
+        --cluster-id="$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')" "${scram[@]}"
 }
 
 prepare_s3() {
@@ -243,6 +289,9 @@ print_endpoints() {
 kafka=$kafka
 s3=$s3
 data=$DATA
+kafka-secure=127.0.0.1:$(<"$STATE/kafka/secure-port")
+kafka-ca=$STATE/kafka/ca.pem
+kafka-password-file=$STATE/kafka/password
 export PUMICE_TEST_SERVICES=1
 export PUMICE_TEST_KAFKA=$kafka
 export PUMICE_TEST_S3=$s3

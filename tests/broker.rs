@@ -18,6 +18,8 @@ mod kills;
 mod log;
 #[path = "broker/outages.rs"]
 mod outages;
+#[path = "broker/secure.rs"]
+mod secure;
 mod server;
 #[path = "broker/services.rs"]
 mod services;
@@ -54,7 +56,8 @@ fn without_a_broker_it_is_said_what_was_skipped() {
     if !services::wanted() {
         tell(
             "skipped for want of a real broker (docker/services.sh up): changes, cities, disk, \
-             foreign, kills, outages, settings, sync",
+             foreign, kills, outages, secure, settings, \
+             sync",
         );
     }
 }

@@ -18,8 +18,21 @@ pub struct Services {
     pub kafka: String,
     s3: String,
     bucket: String,
+    /// What `up` has said of the listener with TLS and SASL; nothing where the pair is shared.
+    pub secure: Secure,
     /// Where a pair of our own lies, which ends with the value.
     own: Option<TempDir>,
+}
+
+/// How the broker is reached with TLS and a name.
+#[derive(Default)]
+pub struct Secure {
+    /// Its `host:port` there.
+    pub kafka: String,
+    /// The file of its certificate.
+    pub ca: String,
+    /// The file of the password that `pumice` and `stranger` have.
+    pub password_file: String,
 }
 
 /// Whether the tests of a real broker are to run.
@@ -38,6 +51,7 @@ impl Services {
                 kafka: of("PUMICE_TEST_KAFKA"),
                 s3: of("PUMICE_TEST_S3"),
                 bucket: of("PUMICE_TEST_BUCKET"),
+                secure: Secure::default(),
                 own: None,
             }
         })
@@ -53,6 +67,7 @@ impl Services {
             kafka: String::new(),
             s3: String::new(),
             bucket: "pumice".to_owned(),
+            secure: Secure::default(),
             own: Some(dir),
         };
         let said = services.run(&["up"], "");
@@ -61,6 +76,11 @@ impl Services {
             line.unwrap_or_else(|| panic!("no {name} in {said}")).to_owned()
         };
         (services.kafka, services.s3) = (value("kafka"), value("s3"));
+        services.secure = Secure {
+            kafka: value("kafka-secure"),
+            ca: value("kafka-ca"),
+            password_file: value("kafka-password-file"),
+        };
         Some(services)
     }
 

@@ -1,6 +1,12 @@
 //! Why the log cannot be followed by this node: what a start is refused for. Plain data.
 
+use std::io;
+
 use super::wire::Fault;
+
+/// What a broker that just closes may mean.
+const CLOSED: &str = "a listener that wants TLS or a name closes like that: see --kafka-tls and \
+                      --kafka-sasl";
 
 /// A start that was refused.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +28,11 @@ pub enum LogFault {
 impl From<Fault> for LogFault {
     fn from(fault: Fault) -> Self {
         let text = fault.to_string();
+        if let Fault::Unanswered { source, .. } = &fault
+            && source.kind() == io::ErrorKind::UnexpectedEof
+        {
+            return Self::Unreachable(format!("{text}; {CLOSED}"));
+        }
         match fault {
             Fault::TurnedAway { .. } | Fault::Unspoken { .. } => Self::Refused(text),
             Fault::Unreachable { .. } | Fault::Unanswered { .. } | Fault::Nonsense { .. } => {

@@ -74,6 +74,10 @@ pub async fn agree(cluster: &Rc<Cluster>, place: &Place<'_>) -> Result<Agreed, L
     Ok(Agreed { mutations: topic, batch_max: configs.batch_max })
 }
 
+/// What a user of a cluster with rights must have.
+const RIGHTS: &str = "its user needs Describe, DescribeConfigs, Read and Write on both topics, and \
+                      Create where they are to be made";
+
 /// The topic, when the cluster has it.
 fn find<'k>(known: &'k Known, name: &TopicName) -> Result<Option<&'k Topic>, LogFault> {
     let Some(topic) = known.topic(name) else { return Ok(None) };
@@ -81,11 +85,15 @@ fn find<'k>(known: &'k Known, name: &TopicName) -> Result<Option<&'k Topic>, Log
         LogFault::Unreachable(why) => {
             LogFault::Unreachable(format!("topic {}: {why}", name.as_str()))
         }
-        other => LogFault::Refused(format!("topic {}: {other}", name.as_str())),
+        LogFault::Refused(why) => LogFault::Refused(format!("topic {}: {why}", name.as_str())),
+        other => other,
     };
     match topic.fault {
         None | Some(ResponseError::LeaderNotAvailable) => Ok(Some(topic)),
         Some(ResponseError::UnknownTopicOrPartition) => Ok(None),
+        Some(fault @ ResponseError::TopicAuthorizationFailed) => {
+            Err(at(LogFault::Refused(format!("{fault}; {RIGHTS}"))))
+        }
         Some(fault) => Err(at(Fault::Answered(fault).into())),
     }
 }

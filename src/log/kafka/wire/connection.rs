@@ -27,6 +27,8 @@ use crate::settings::KafkaSasl;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Bytes of one answer, at most: what a broker takes as a request by default.
 const FRAME_MAX: usize = 100 * 1_024 * 1_024;
+/// A TLS alert is what this is most often.
+const NO_LENGTH: &str = "an answer of impossible length; does it want TLS, see --kafka-tls?";
 /// Brokers close what was idle for ten minutes; before that we no longer trust it.
 const IDLE: Duration = Duration::from_secs(240);
 
@@ -175,7 +177,7 @@ impl Connection {
             }
         };
         let length = usize::try_from(length).ok().filter(|length| *length <= FRAME_MAX);
-        let length = length.ok_or_else(|| io::Error::other("an answer of impossible length"))?;
+        let length = length.ok_or_else(|| io::Error::other(NO_LENGTH))?;
         let mut answer = BytesMut::zeroed(length);
         match &mut self.stream {
             Stream::Plain(stream) => stream.read_exact(&mut answer).await?,
