@@ -25,6 +25,8 @@ mod server;
 mod services;
 #[path = "broker/settings.rs"]
 mod settings;
+#[path = "server/small_disk.rs"]
+mod small_disk;
 #[path = "broker/sync.rs"]
 mod sync;
 #[path = "broker/writers.rs"]

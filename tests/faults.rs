@@ -7,6 +7,8 @@ mod disk;
 #[path = "faults/map.rs"]
 mod map;
 mod server;
+#[path = "server/small_disk.rs"]
+mod small_disk;
 #[path = "faults/sync.rs"]
 mod sync;
 

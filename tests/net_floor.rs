@@ -2,8 +2,10 @@
 //! sockets, and clients that behave, misbehave, or say nothing. Each test has a server of its own.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -12,12 +14,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pumice::mesh::lane::{Sender, lane};
-use pumice::net::body::{BodyFault, Intake, collect};
-use pumice::net::{Drain, Limits, serve};
+use pumice::net::body::{BodyFault, Incoming, Intake, collect};
+use pumice::net::{Drain, Limits, Service, Short, serve};
 use pumice::rt;
 use pumice::stats::net::NetStats;
 
@@ -57,7 +58,7 @@ impl Server {
                 orders.recv_many(&mut Vec::new(), 1).await;
                 order.start();
             });
-            serve(listener, Rc::new(answer), limits, drain, counted).await;
+            serve(listener, Rc::new(Floor), limits, drain, counted).await;
         });
         Server { address, stats, drain, core: core.unwrap() }
     }
@@ -83,6 +84,31 @@ impl Server {
         self.core.join().unwrap();
         assert_eq!(self.stats.open.get(), 0);
         self.stats
+    }
+}
+
+/// Answers every request by [`answer`]; one to `/noted` by a look.
+struct Floor;
+
+impl Service for Floor {
+    type Body = Full<Bytes>;
+    type Answering = Pin<Box<dyn Future<Output = Response<Full<Bytes>>>>>;
+    type Noted = usize;
+
+    fn answer(&self, request: Request<Incoming>) -> Self::Answering {
+        Box::pin(answer(request))
+    }
+
+    fn note(&self, noted: &mut usize, target: &str) -> bool {
+        *noted += usize::from(target == "/noted");
+        target == "/noted"
+    }
+
+    fn look(&self, noted: &mut usize, reply: &mut dyn FnMut(usize, &Short<'_>)) {
+        let (content_type, body) = ("text/plain", ANSWER.as_bytes());
+        for number in 0..std::mem::take(noted) {
+            reply(number, &Short { status: 200, content_type, fields: &[], body });
+        }
     }
 }
 

@@ -1,53 +1,29 @@
 //! A disk that is full while a node follows a log that is not: a small tmpfs, mounted where only
-//! this test and its node see it. The test runs once more in a child with mount points of its own.
+//! this test and its node see it.
 
-use std::env;
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 
 use crate::kafka::node::Node;
 use crate::kafka::stock::Stock;
 use crate::kafka::{mock, until};
 use crate::services::Services;
+use crate::small_disk;
 use crate::writers::exchange;
 use crate::{pk, tell};
 
 const TEST: &str = "disk::a_full_disk_heals_while_the_log_goes_on";
-const MOUNTED: &str = "FULL_DISK_TEST_AT";
-const MOUNT: &str = "mount -t tmpfs -o size=24m none \"$0\"";
 const PARTITIONS: u32 = 2;
 /// Bytes of a value.
 const VALUE: usize = 32 * 1_024;
 
-/// Where the small disk is, in the child; `None` in the parent, after the child has passed.
-fn mounted() -> Option<PathBuf> {
-    if let Some(at) = env::var_os(MOUNTED) {
-        return Some(at.into());
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let shell = |flags: &str, script: &str| {
-        let mut command = Command::new("unshare");
-        command.args([flags, "sh", "-c", script]).arg(dir.path()).env(MOUNTED, dir.path());
-        command.arg(env::current_exe().unwrap()).args([TEST, "--exact", "--nocapture"]);
-        command.output()
-    };
-    let may = |flags: &&str| shell(flags, MOUNT).is_ok_and(|output| output.status.success());
-    let Some(flags) = ["-m", "-rm"].into_iter().find(may) else {
-        tell(&format!("skipped {TEST}: this process may not mount a tmpfs"));
-        return None;
-    };
-    let output = shell(flags, &format!("{MOUNT} && exec \"$@\"")).unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}{output:?}");
-    None
-}
-
 #[test]
 fn a_full_disk_heals_while_the_log_goes_on() {
     let Some(services) = Services::shared() else { return };
-    let Some(disk) = mounted() else { return };
+    let Some(disk) = small_disk::mounted(TEST, |why| tell(&format!("skipped {TEST}: {why}")))
+    else {
+        return;
+    };
     let place = services.place("disk", PARTITIONS).with(&["--shards", "2"]);
     let (topic, stock) = (mock::mutations(&place.namespace), Stock::new(&services.kafka));
     let roomy = tempfile::tempdir().unwrap();

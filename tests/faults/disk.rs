@@ -1,47 +1,20 @@
-//! A disk that is full: a small tmpfs, mounted where only this test and its server see it. The test
-//! runs once more in a child that has mount points of its own.
+//! A disk that is full: a small tmpfs, mounted where only this test and its server see it.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::server::Server;
+use crate::small_disk;
 use crate::{
     FLAGS, assert_checked, assert_states, assert_unavailable, fill, has, pk, put, skipped,
 };
 
 const TEST: &str = "disk::a_full_disk_heals_by_itself";
-const MOUNTED: &str = "FULL_DISK_TEST_AT";
-const MOUNT: &str = "mount -t tmpfs -o size=24m none \"$0\"";
-
-/// Where the small disk is, in the child; `None` in the parent, after the child has passed.
-fn mounted() -> Option<PathBuf> {
-    if let Some(at) = env::var_os(MOUNTED) {
-        return Some(at.into());
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let shell = |flags: &str, script: &str| {
-        let mut command = Command::new("unshare");
-        command.args([flags, "sh", "-c", script]).arg(dir.path()).env(MOUNTED, dir.path());
-        command.arg(env::current_exe().unwrap()).args([TEST, "--exact", "--nocapture"]);
-        command.output()
-    };
-    let may = |flags: &&str| shell(flags, MOUNT).is_ok_and(|output| output.status.success());
-    let Some(flags) = ["-m", "-rm"].into_iter().find(may) else {
-        skipped(TEST, "this process may not mount a tmpfs, with or without a user namespace");
-        return None;
-    };
-    let output = shell(flags, &format!("{MOUNT} && exec \"$@\"")).unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}{output:?}");
-    None
-}
 
 #[test]
 fn a_full_disk_heals_by_itself() {
-    let Some(disk) = mounted() else { return };
+    let Some(disk) = small_disk::mounted(TEST, |why| skipped(TEST, why)) else { return };
     let (ballast, data) = (disk.join("ballast"), disk.join("data"));
     fs::write(&ballast, vec![1; 8 << 20]).unwrap();
     let server = Server::start(&data, &FLAGS);
