@@ -3,11 +3,16 @@
 # against zstd and a copy, restores, reads while snapshots are taken, and memory. Rounds interleaved,
 # medians of them, a verdict for each bar. Give the machine nothing else to do meanwhile.
 # Usage: bench/log-and-snapshots.sh --kafka HOST:PORT [--rounds N] [--entries N] [--seconds N]
+#        bench/log-and-snapshots.sh --only-snapshots [--rounds N] [--entries N]
+#   The second needs no broker, and measures the rates of snapshots and restores alone.
 #   docker/services.sh up prints a broker. BENCH_DIR=DIR is where the shards lie, about 6 GB; needs
 #   chrt, nice, sync and taskset (Debian: util-linux, coreutils), as root for the priorities.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ "${1-}" = --kafka ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64; }
+case ${1-} in
+--kafka | --only-snapshots) ;;
+*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64 ;;
+esac
 for tool in chrt nice sync taskset; do
     command -v "$tool" >/dev/null || { echo "log-and-snapshots.sh: $tool is missing" >&2; exit 1; }
 done

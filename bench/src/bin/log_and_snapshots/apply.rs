@@ -21,26 +21,26 @@ use crate::{All, Fallible};
 const BATCH: usize = 3_400;
 
 /// Measures, and gives the node of the last round, with all entries applied.
-pub fn measure(all: &All, entries: &Entries) -> Fallible<Node> {
+pub fn measure(all: &All, broker: &str, entries: &Entries) -> Fallible<Node> {
     let topic = format!("pumice_bench_{}", std::process::id());
     let making = all.dir.join("making");
     let node = Node::open(&making, PARTITIONS, all.serving_cpu)?;
-    node.follow(&all.kafka, &topic)?.stop()?;
+    node.follow(broker, &topic)?.stop()?;
     node.close()?;
     fs::remove_dir_all(&making)?;
-    let (filled, seconds) = timed(|| topic::fill(&all.kafka, &topic, entries, PARTITIONS));
+    let (filled, seconds) = timed(|| topic::fill(broker, &topic, entries, PARTITIONS));
     filled?;
     println!(
         "apply: topic of {} entries over {} keys, {PARTITIONS} partitions, {SHARDS} shards, \
               filled in {seconds:.1} s",
         entries.total, entries.keys
     );
-    let measured = rounds(all, entries, &topic);
-    topic::delete(&all.kafka, &topic)?;
+    let measured = rounds(all, broker, entries, &topic);
+    topic::delete(broker, &topic)?;
     measured
 }
 
-fn rounds(all: &All, entries: &Entries, topic: &str) -> Fallible<Node> {
+fn rounds(all: &All, broker: &str, entries: &Entries, topic: &str) -> Fallible<Node> {
     let (mut from_kafka, mut in_memory, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let mut last = None;
     for round in 1..=all.rounds {
@@ -48,7 +48,7 @@ fn rounds(all: &All, entries: &Entries, topic: &str) -> Fallible<Node> {
         let node = Node::open(&fresh(&dir)?, PARTITIONS, all.serving_cpu)?;
         let before = cpu();
         let (log, seconds) = timed(|| {
-            let log = node.follow(&all.kafka, topic)?;
+            let log = node.follow(broker, topic)?;
             node.applied(entries.total).map(|()| log)
         });
         log?.stop()?;
@@ -58,7 +58,7 @@ fn rounds(all: &All, entries: &Entries, topic: &str) -> Fallible<Node> {
         node.close()?;
 
         let node = Node::open(&fresh(&dir)?, PARTITIONS, all.serving_cpu)?;
-        let told = Discard::new(&all.kafka, topic, PARTITIONS, entries.total, kafka);
+        let told = Discard::new(broker, topic, PARTITIONS, entries.total, kafka);
         let (node, memory, memory_cpu) = {
             let batches = decoded(entries, PARTITIONS);
             let _busy = Discarding::start(&told, all.serving_cpu)?;

@@ -52,8 +52,11 @@ enum What {
 #[derive(Debug, Args)]
 pub struct All {
     /// A broker, as 127.0.0.1:9092
-    #[arg(long)]
-    kafka: String,
+    #[arg(long, required_unless_present = "only_snapshots")]
+    kafka: Option<String>,
+    /// Measures the rates of snapshots and restores and nothing else; needs no broker
+    #[arg(long, conflicts_with = "kafka")]
+    only_snapshots: bool,
     /// The server's binary
     #[arg(long)]
     pumice: PathBuf,
@@ -97,7 +100,11 @@ fn main() -> ExitCode {
 
 fn run(all: &All) -> Fallible<()> {
     let entries = Entries { total: all.entries, keys: all.keys };
-    let held = apply::measure(all, &entries)?;
+    let Some(broker) = &all.kafka else {
+        let node = Node::open(&all.data_dir(node::PARTITIONS), node::PARTITIONS, all.serving_cpu)?;
+        return snapshots::measure(all, apply::from_memory(node, &entries)?).map(drop);
+    };
+    let held = apply::measure(all, broker, &entries)?;
     let objects = snapshots::measure(all, held)?;
     reads::measure(all, &entries)?;
     memory::measure(all, "16 partitions", node::PARTITIONS, &objects)?;

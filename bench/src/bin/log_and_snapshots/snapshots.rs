@@ -3,7 +3,7 @@
 //! the yardstick on one like them.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -18,12 +18,13 @@ use pumice_model::ids::{Offset, Partition};
 use pumice_shards::Reader;
 
 use crate::node::{Node, PARTITIONS, SHARDS};
-use crate::report::{at_least, median, timed};
+use crate::report::{at_least, cpu, median, timed};
 use crate::{All, Fallible};
 
 /// What snapshots pack with.
 const LEVEL: i32 = 1;
 const MB: f64 = 1e6;
+const CHUNK: usize = 1 << 20;
 
 /// Measures both and closes the node; where the objects are.
 pub fn measure(all: &All, node: Node) -> Fallible<PathBuf> {
@@ -36,39 +37,44 @@ pub fn measure(all: &All, node: Node) -> Fallible<PathBuf> {
         bytes / MB
     );
     let service = start(&node, &all.dir.join("spool"), &objects)?;
-    let (mut rates, mut ratios, mut strict) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rates, mut ratios, mut unsynced) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=all.rounds {
+        let before = cpu();
         let (taken, ours) = timed(|| take(&service));
-        let packed = taken?;
-        let theirs = yardstick(&node.serving, &plain, &all.dir)?;
-        let Yardstick { zstd, copy_plain, copy_packed } = theirs;
+        let (packed, our_cpu) = (taken?, (cpu() - before).as_secs_f64());
+        let before = cpu();
+        let Yardstick { zstd, copy, sync } = yardstick(&node.serving, &plain, &all.dir)?;
+        let their_cpu = (cpu() - before).as_secs_f64();
         println!(
-            "snapshot round {round}: {:.0} MB/s ({packed} bytes packed, {ours:.2} s); zstd \
-             {zstd:.2} s, copy {copy_plain:.2} s, copy of what zstd made {copy_packed:.2} s; ratio \
-             {:.2}, with the smaller copy {:.2}",
+            "snapshot round {round}: {:.0} MB/s ({packed} bytes packed, {ours:.2} s, {our_cpu:.2} \
+             CPU s); zstd {zstd:.2} s, copy {copy:.2} s, sync {sync:.2} s ({their_cpu:.2} CPU s); \
+             ratio {:.2}, without the sync {:.2}",
             bytes / MB / ours,
-            (zstd + copy_plain) / ours,
-            (zstd + copy_packed) / ours
+            (zstd + copy + sync) / ours,
+            (zstd + copy) / ours
         );
         rates.push(bytes / MB / ours);
-        ratios.push((zstd + copy_plain) / ours);
-        strict.push((zstd + copy_packed) / ours);
+        ratios.push((zstd + copy + sync) / ours);
+        unsynced.push((zstd + copy) / ours);
     }
     service.stop();
     fs::remove_file(&plain)?;
     println!("snapshot median: {:.0} MB/s", median(&rates));
-    at_least("snapshot, to zstd and a copy", median(&ratios), 0.7);
-    at_least("snapshot, to zstd and a copy of what zstd made", median(&strict), 0.7);
+    at_least("snapshot, to zstd and a copy, both on the disk", median(&ratios), 0.7);
+    at_least("snapshot, to zstd and a copy that nobody syncs", median(&unsynced), 0.7);
     restores(all, &node, &objects, rows)?;
     node.close()?;
     Ok(objects)
 }
 
-/// Seconds of what a snapshot is held against; nothing of it is synced, what snapshots write is.
+/// Seconds of what a snapshot is held against: the same bytes, from one file in the page cache, in
+/// one stream of zstd's at the same level into a second file, and a copy of that one. As a snapshot
+/// it runs on one thread that keeps off the serving CPU, and its result is synced in the end; it
+/// looks up no rows, makes no checksums and reads nothing back.
 struct Yardstick {
     zstd: f64,
-    copy_plain: f64,
-    copy_packed: f64,
+    copy: f64,
+    sync: f64,
 }
 
 /// Snapshots of all partitions of a directory; where the objects are.
@@ -121,7 +127,7 @@ fn take(service: &service::Running) -> Fallible<u64> {
 
 /// Writes the bytes that snapshots pack into one file; how many.
 fn write_plain(node: &Node, path: &Path) -> Fallible<u64> {
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    let mut out = BufWriter::with_capacity(CHUNK, File::create(path)?);
     for partition in (0..node.cluster.partitions).map(Partition) {
         let reader: &Reader = &node.readers[usize::from(partition.shard(SHARDS).0)];
         reader.read(|view| -> Fallible<()> {
@@ -138,27 +144,34 @@ fn write_plain(node: &Node, path: &Path) -> Fallible<u64> {
     Ok(fs::metadata(path)?.len())
 }
 
-/// Packs a file with zstd, copies it, and copies what zstd made, on a thread like those that take
-/// snapshots.
 fn yardstick(serving: &[usize], plain: &Path, dir: &Path) -> Fallible<Yardstick> {
     let (plain, packed, copied) = (plain.to_owned(), dir.join("packed"), dir.join("copied"));
     let thread = rt::thread::background("yardstick", serving, move || {
-        let (done, zstd) = timed(|| -> io::Result<()> {
-            let out = BufWriter::new(File::create(&packed)?);
-            zstd::stream::copy_encode(File::open(&plain)?, out, LEVEL)
-        });
+        let (done, zstd) = timed(|| pack(&plain, &packed));
         done?;
-        let copy = |from: &Path| -> io::Result<f64> {
-            let (done, seconds) = timed(|| fs::copy(from, &copied));
-            done?;
-            fs::remove_file(&copied)?;
-            Ok(seconds)
-        };
-        let (copy_plain, copy_packed) = (copy(&plain)?, copy(&packed)?);
+        let (done, copy) = timed(|| fs::copy(&packed, &copied));
+        done?;
+        let (done, sync) = timed(|| File::open(&copied)?.sync_all());
+        done?;
         fs::remove_file(&packed)?;
-        Ok::<_, io::Error>(Yardstick { zstd, copy_plain, copy_packed })
+        fs::remove_file(&copied)?;
+        Ok::<_, io::Error>(Yardstick { zstd, copy, sync })
     })?;
     Ok(thread.join().map_err(|_| "the yardstick panicked")??)
+}
+
+/// By the megabyte, as a snapshot packs: small reads and writes would slow the yardstick down.
+fn pack(plain: &Path, packed: &Path) -> io::Result<()> {
+    let mut plain = File::open(plain)?;
+    let out = BufWriter::with_capacity(CHUNK, File::create(packed)?);
+    let mut zstd = zstd::stream::Encoder::new(out, LEVEL)?;
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match plain.read(&mut chunk)? {
+            0 => return zstd.finish()?.flush(),
+            read => zstd.write_all(&chunk[..read])?,
+        }
+    }
 }
 
 fn restores(all: &All, source: &Node, objects: &Path, rows: u64) -> Fallible<()> {
