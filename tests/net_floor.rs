@@ -1,5 +1,6 @@
 //! The floor the server stands on, from outside: a core that answers every request alike, real
-//! sockets, and clients that behave, misbehave, or say nothing. Each test has a server of its own.
+//! sockets, and clients that behave, misbehave, or say nothing. Each test has a server of its own,
+//! on the runtime that this machine allows, or as part of `net_floor_tokio` on tokio.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::future::Future;
@@ -19,7 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use pumice::mesh::lane::{Sender, lane};
 use pumice::net::body::{BodyFault, Incoming, Intake, collect};
 use pumice::net::{Drain, Limits, Service, Short, serve};
-use pumice::rt;
+use pumice::rt::{self, Runtime};
 use pumice::stats::net::NetStats;
 
 /// The handler's whole answer to `/`.
@@ -40,17 +41,19 @@ struct Server {
     core: rt::Joining<()>,
 }
 
+fn runtime() -> Runtime {
+    let wanted = module_path!().starts_with("net_floor_tokio").then_some(Runtime::Tokio);
+    Runtime::choose(wanted).unwrap()
+}
+
 impl Server {
     fn start(limits: Limits) -> Server {
-        if let Err(missing) = rt::probe() {
-            panic!("no server runs here: {missing}");
-        }
         let socket = rt::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
         let stats = Arc::new(NetStats::default());
         let counted = Arc::clone(&stats);
         let (drain, mut orders) = lane(1);
-        let core = rt::spawn("core-floor", None, move || async move {
+        let core = runtime().spawn("core-floor", None, move || async move {
             let listener = rt::Listener::new(socket).unwrap();
             let drain = Drain::new();
             let order = drain.clone();

@@ -20,6 +20,8 @@ mod s3;
 #[path = "../shards/tests/seeds/mod.rs"]
 mod seeds;
 mod server;
+#[path = "snapshots/wants.rs"]
+mod wants;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

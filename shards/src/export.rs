@@ -1,6 +1,9 @@
 //! A partition's logical rows as byte strings, out of one read transaction: what a snapshot is
 //! made of. Runs on the thread of its [`crate::View`]; never copies a row more than once and
-//! keeps no more than one.
+//! keeps one copy at most.
+
+use std::hint::black_box;
+use std::iter::Fuse;
 
 use heed::types::Bytes;
 use heed::{RoPrefix, RoTxn};
@@ -12,6 +15,12 @@ use pumice_model::row::Row;
 use crate::fault::Fault;
 use crate::reader::View;
 use crate::tables::{Position, Table, id_of, prefix, split_seen, split_write};
+
+/// Rows looked up at a time: of 256 bytes each they fill half of a first-level cache of 32 KiB.
+const AHEAD: usize = 64;
+const CACHE_LINE: usize = 64;
+/// Lines of a value that are looked at ahead; of a longer one the rest comes by itself, in order.
+const LINES_AHEAD: usize = 8;
 
 /// Logical rows by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -35,7 +44,16 @@ pub struct Export<'t> {
     bytes: Vec<u8>,
 }
 
-type Walk<'t> = RoPrefix<'t, Bytes, Bytes>;
+/// A table's part of the walk. It looks some rows ahead, so that memory that no cache has is waited
+/// for many lines at a time, where row after row would wait for one after the other.
+struct Walk<'t> {
+    table: Fuse<RoPrefix<'t, Bytes, Bytes>>,
+    ahead: Vec<Item<'t>>,
+    given: usize,
+}
+
+/// A key and its value.
+type Item<'t> = (&'t [u8], &'t [u8]);
 
 impl View<'_> {
     /// Begins a walk over a partition; of one that has had no entry it is empty.
@@ -43,7 +61,7 @@ impl View<'_> {
         let record = self.tables.record(&self.txn, partition)?;
         let prefix = prefix(partition, record.generation);
         let txn: &RoTxn<'_> = &self.txn;
-        let walk = |table: Table| table.prefix_iter(txn, &prefix);
+        let walk = |table: Table| Ok::<_, Fault>(Walk::new(table.prefix_iter(txn, &prefix)?));
         Ok(Export {
             position: record.position,
             given: Counts::default(),
@@ -71,8 +89,7 @@ impl Export<'_> {
     /// in the order of their numbers. `None` after the last.
     #[expect(clippy::should_implement_trait, reason = "what is given is lent until the next call")]
     pub fn next(&mut self) -> Result<Option<&[u8]>, Fault> {
-        if let Some(item) = self.rows.next() {
-            let (key, value) = item?;
+        if let Some((key, value)) = self.rows.next()? {
             let unreadable = || Fault::broken(format!("row {key:x?}"));
             let (_, _, sk) = RowKey::split(key, &mut self.pk).ok_or_else(unreadable)?;
             let row = Row::decode(value).map_err(|_| unreadable())?;
@@ -80,8 +97,7 @@ impl Export<'_> {
             self.given.rows += 1;
             return Ok(Some(&self.bytes));
         }
-        if let Some(item) = self.producers.next() {
-            let (key, value) = item?;
+        if let Some((key, value)) = self.producers.next()? {
             let (Some(id), Some((sequence, offset))) = (id_of(key), split_seen(value)) else {
                 return Err(Fault::broken(format!("producer row {key:x?}")));
             };
@@ -90,8 +106,7 @@ impl Export<'_> {
             self.given.producers += 1;
             return Ok(Some(&self.bytes));
         }
-        if let Some(item) = self.writes.next() {
-            let (key, value) = item?;
+        if let Some((key, value)) = self.writes.next()? {
             let (Some(id), Some((offset, outcome))) = (id_of(key), split_write(value)) else {
                 return Err(Fault::broken(format!("write id row {key:x?}")));
             };
@@ -100,5 +115,36 @@ impl Export<'_> {
             return Ok(Some(&self.bytes));
         }
         Ok(None)
+    }
+}
+
+impl<'t> Walk<'t> {
+    fn new(table: RoPrefix<'t, Bytes, Bytes>) -> Self {
+        Self { table: table.fuse(), ahead: Vec::with_capacity(AHEAD), given: 0 }
+    }
+
+    fn next(&mut self) -> Result<Option<Item<'t>>, Fault> {
+        if self.given == self.ahead.len() {
+            self.look_ahead()?;
+        }
+        let item = self.ahead.get(self.given).copied();
+        self.given += usize::from(item.is_some());
+        Ok(item)
+    }
+
+    fn look_ahead(&mut self) -> Result<(), Fault> {
+        self.given = 0;
+        self.ahead.clear();
+        for item in self.table.by_ref().take(AHEAD) {
+            self.ahead.push(item?);
+        }
+        // Nothing waits for what is loaded here, the root of an archive at its end included.
+        for (_, value) in &self.ahead {
+            let lines = value.iter().step_by(CACHE_LINE).take(LINES_AHEAD);
+            for byte in lines.chain(value.last()) {
+                black_box(*byte);
+            }
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::{TryStreamExt, stream};
 use pumice_model::ids::{Offset, Partition};
 use pumice_model::time::Millis;
 
@@ -13,6 +14,9 @@ use crate::objects::{Objects, ObjectsFault};
 
 /// How long what is no good snapshot stays: an upload under way is younger.
 const LITTER_MS: i64 = 24 * 3_600 * 1_000;
+
+/// Snapshots removed at a time: each is two requests that wait for the store, or for its disk.
+const AT_ONCE: usize = 8;
 
 /// What stays.
 #[derive(Clone, Copy, Debug)]
@@ -62,17 +66,19 @@ fn age(one: &Listed) -> Option<(Partition, (Offset, Millis))> {
     Some((one.found.place.partition, (one.found.place.next, summary.about.taken_at)))
 }
 
-/// Removes what a plan names, one after the other; stops at the first fault.
+/// Removes what a plan names, a few at a time; stops at the first fault.
 pub async fn prune(
     objects: &Objects,
     plan: &[&Found],
     removed: impl Fn(&Found),
 ) -> Result<(), ObjectsFault> {
-    for found in plan {
+    let going = stream::iter(plan.iter().map(Ok));
+    let gone = going.try_for_each_concurrent(AT_ONCE, async |found| {
         remove(objects, &found.place).await?;
         removed(found);
-    }
-    Ok(())
+        Ok(())
+    });
+    gone.await
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::process::Command;
 const MOUNTED: &str = "FULL_DISK_TEST_AT";
 const MOUNT: &str = "mount -t tmpfs -o size=24m none \"$0\"";
 
-/// Where the small disk is, in the child; `None` in the parent, after the child has passed, or after
-/// `skipped` was told why there can be none.
+/// Where the small disk is, in the child; `None` in the parent, after the child has passed, or
+/// after `skipped` was told why there can be none.
 pub fn mounted(test: &str, skipped: impl FnOnce(&str)) -> Option<PathBuf> {
     if let Some(at) = env::var_os(MOUNTED) {
         return Some(at.into());

@@ -1,11 +1,11 @@
-//! The service: rounds on demand and by the clock, pruning after them, and what the log wants.
+//! The service: rounds on demand and by the clock, and pruning after them.
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use pumice::mesh::wants::{Question, Want, Wanted, wants};
+use pumice::mesh::wants::Wanted;
 use pumice::objects::Objects;
 use pumice::settings::{ObjectsSettings, SnapshotSettings};
 use pumice::snapshot::catalog::{State, list};
@@ -14,29 +14,30 @@ use pumice::snapshot::service::{Busy, Running, Setup, Status, start};
 use pumice::snapshot::take::{Spool, TakeFault, Walk};
 use pumice::snapshot::verify::verify;
 use pumice::stats::snapshot::SnapshotStats;
-use pumice_model::ids::{Offset, Partition};
+use pumice_model::ids::Partition;
 use tempfile::TempDir;
-use tokio::sync::{mpsc, oneshot};
 
 use crate::node::Node;
 use crate::s3::S3Server;
 use crate::{PARTITIONS, block_on, cluster, directory, whose, wish};
 
-fn service(
+/// Snapshots of a partition that stay.
+const KEEP: u32 = 2;
+
+/// The service over the directory of [`directory`].
+pub fn service(
     node: &Node,
     dir: &TempDir,
-    keep: u32,
     interval: Option<Duration>,
     wanted: Option<Wanted>,
 ) -> (Running, Arc<SnapshotStats>) {
-    service_on(directory(dir), node, dir, keep, interval, wanted)
+    service_on(directory(dir), node, dir, interval, wanted)
 }
 
 fn service_on(
     objects: ObjectsSettings,
     node: &Node,
     dir: &TempDir,
-    keep: u32,
     interval: Option<Duration>,
     wanted: Option<Wanted>,
 ) -> (Running, Arc<SnapshotStats>) {
@@ -44,7 +45,7 @@ fn service_on(
     let spool_dir = dir.path().join("spool");
     let running = start(Setup {
         objects,
-        snapshots: SnapshotSettings { interval, keep, keep_for: Duration::ZERO, spool_dir },
+        snapshots: SnapshotSettings { interval, keep: KEEP, keep_for: Duration::ZERO, spool_dir },
         cluster: cluster(),
         shards: node.shards(),
         readers: node.readers(),
@@ -54,6 +55,34 @@ fn service_on(
         serving: vec![],
     });
     (running.unwrap(), stats)
+}
+
+/// One round into a directory, and what was counted.
+pub fn taken(node: &Node, dir: &TempDir) -> Arc<SnapshotStats> {
+    taken_into(directory(dir), node, dir)
+}
+
+fn taken_into(objects: ObjectsSettings, node: &Node, dir: &TempDir) -> Arc<SnapshotStats> {
+    let (running, stats) = service_on(objects, node, dir, None, None);
+    let status = round(&running);
+    assert_eq!(status.bytes, stats.uploaded_bytes.get());
+    assert!(running.stop());
+    assert_eq!(std::fs::read_dir(dir.path().join("spool")).unwrap().count(), 0);
+    stats
+}
+
+/// Restores all partitions, which there must be; what was counted.
+fn restored(
+    objects: &ObjectsSettings,
+    node: &Node,
+    step: &dyn Fn(Partition, Step),
+) -> SnapshotStats {
+    let wishes: Vec<_> = (0..PARTITIONS).map(Partition).map(wish).collect();
+    let stats = SnapshotStats::default();
+    let restored = restore_all(objects, &cluster(), node.feeders(), &wishes, &stats, step).unwrap();
+    assert_eq!(restored.len(), PARTITIONS as usize);
+    assert!(restored.iter().all(|(_, restored)| matches!(restored, Ok(Some(_)))), "{restored:?}");
+    stats
 }
 
 /// Waits for the end of a round; for ever, since no test may depend on time.
@@ -85,12 +114,9 @@ fn good(dir: &TempDir) -> usize {
 fn what_a_round_takes_another_node_restores() {
     let dir = TempDir::new().unwrap();
     let node = Node::filled(1, 1, 300);
-    let (running, stats) = service(&node, &dir, 2, None, None);
-    let status = round(&running);
-    assert!(status.bytes > 0);
+    let stats = taken(&node, &dir);
+    assert!(stats.uploaded_bytes.get() > 0);
     assert_eq!((stats.taken.get(), stats.failed.get()), (4, 0));
-    assert!(running.stop());
-    assert_eq!(std::fs::read_dir(dir.path().join("spool")).unwrap().count(), 0);
 
     let objects = Objects::open(&directory(&dir)).unwrap();
     let listed = block_on(list(&objects, &whose())).unwrap();
@@ -102,12 +128,7 @@ fn what_a_round_takes_another_node_restores() {
 
     // Another number of shards: a snapshot knows nothing of them.
     let other = Node::empty(3);
-    let wishes: Vec<_> = (0..PARTITIONS).map(|partition| wish(Partition(partition))).collect();
-    let (feeders, stats) = (other.feeders(), SnapshotStats::default());
-    let restored =
-        restore_all(&directory(&dir), &cluster(), feeders, &wishes, &stats, &|_, _| {}).unwrap();
-    assert_eq!(restored.len(), 4);
-    assert!(restored.iter().all(|(_, restored)| matches!(restored, Ok(Some(_)))), "{restored:?}");
+    let stats = restored(&directory(&dir), &other, &|_, _| {});
     assert_eq!(other.positions(), node.positions());
     assert_eq!(stats.restores.get(), 4);
     other.end_and_check();
@@ -121,14 +142,10 @@ fn a_bucket_takes_and_gives_the_same() {
     // More than one part of an upload.
     let node = Node::heavy(1, 5_000);
     let objects = ObjectsSettings::S3(server.settings("pumice"));
-    let (running, stats) = service_on(objects.clone(), &node, &dir, 2, None, None);
-    round(&running);
+    let stats = taken_into(objects.clone(), &node, &dir);
     assert!(stats.uploaded_bytes.get() > 4 * (8 << 20), "{}", stats.uploaded_bytes.get());
-    assert!(running.stop());
     let other = Node::empty(2);
-    let wishes: Vec<_> = (0..PARTITIONS).map(|partition| wish(Partition(partition))).collect();
-    let stats = SnapshotStats::default();
-    restore_all(&objects, &cluster(), other.feeders(), &wishes, &stats, &|_, _| {}).unwrap();
+    restored(&objects, &other, &|_, _| {});
     assert_eq!(other.positions(), node.positions());
     other.end_and_check();
 }
@@ -137,7 +154,7 @@ fn a_bucket_takes_and_gives_the_same() {
 fn a_store_that_fails_ends_a_round_early_and_names_every_partition() {
     let dir = TempDir::new().unwrap();
     let node = Node::filled(1, 6, 20);
-    let (running, stats) = service(&node, &dir, 2, None, None);
+    let (running, stats) = service(&node, &dir, None, None);
     // A file where a directory must be: nothing can be stored.
     std::fs::write(dir.path().join("objects/shop"), "in the way").unwrap();
     running.handle().create_all().unwrap();
@@ -153,23 +170,19 @@ fn a_store_that_fails_ends_a_round_early_and_names_every_partition() {
 fn a_snapshot_of_many_frames_comes_back_whole() {
     let dir = TempDir::new().unwrap();
     let node = Node::heavy(2, 1_500);
-    let (running, _) = service(&node, &dir, 2, None, None);
-    round(&running);
-    assert!(running.stop());
+    taken(&node, &dir);
     let objects = Objects::open(&directory(&dir)).unwrap();
     let listed = block_on(list(&objects, &whose())).unwrap();
     let manifest = block_on(verify(&objects, &whose(), &listed[0].found, |_| {})).unwrap();
     assert!(manifest.frames.len() > 4 && manifest.packed() > 2 << 20, "more than one chunk");
 
     let (other, steps) = (Node::empty(2), Cell::new(0));
-    let wishes: Vec<_> = (0..PARTITIONS).map(|partition| wish(Partition(partition))).collect();
     let step = |_, step| {
         if let Step::Staged(bytes) = step {
             steps.set(steps.get() + bytes);
         }
     };
-    let stats = SnapshotStats::default();
-    restore_all(&directory(&dir), &cluster(), other.feeders(), &wishes, &stats, &step).unwrap();
+    restored(&directory(&dir), &other, &step);
     assert_eq!(other.positions(), node.positions());
     assert!(steps.get() >= 4 * manifest.plain() / 2);
     other.end_and_check();
@@ -178,18 +191,15 @@ fn a_snapshot_of_many_frames_comes_back_whole() {
 #[test]
 fn a_partition_that_has_had_no_entry_has_no_snapshot() {
     let dir = TempDir::new().unwrap();
-    let node = Node::empty(2);
-    let (running, stats) = service(&node, &dir, 2, None, None);
-    round(&running);
+    let stats = taken(&Node::empty(2), &dir);
     assert_eq!((stats.taken.get(), good(&dir)), (0, 0));
-    assert!(running.stop());
 }
 
 #[test]
 fn one_round_runs_at_a_time_and_old_snapshots_go() {
     let dir = TempDir::new().unwrap();
     let node = Node::filled(2, 2, 50);
-    let (running, stats) = service(&node, &dir, 2, None, None);
+    let (running, stats) = service(&node, &dir, None, None);
     let handle = running.handle();
     let id = handle.create_all().unwrap();
     if let Err(Busy(running)) = handle.create_all() {
@@ -201,6 +211,8 @@ fn one_round_runs_at_a_time_and_old_snapshots_go() {
         assert!(good(&dir) <= 8);
     }
     assert_eq!(good(&dir), 8);
+    let places = std::fs::read_dir(dir.path().join("objects/shop/p00000")).unwrap();
+    assert_eq!(places.count(), 2, "directories of removed snapshots are left");
     assert_eq!(stats.pruned.get(), stats.taken.get() - 8);
     assert!(running.stop());
 }
@@ -209,7 +221,7 @@ fn one_round_runs_at_a_time_and_old_snapshots_go() {
 fn the_clock_takes_what_has_changed_and_nothing_twice() {
     let dir = TempDir::new().unwrap();
     let node = Node::filled(1, 3, 50);
-    let (running, stats) = service(&node, &dir, 2, Some(Duration::from_millis(20)), None);
+    let (running, stats) = service(&node, &dir, Some(Duration::from_millis(20)), None);
     let rounds = |wanted: u64| {
         while running.handle().status().id < wanted {
             thread::sleep(Duration::from_millis(5));
@@ -218,71 +230,6 @@ fn the_clock_takes_what_has_changed_and_nothing_twice() {
     rounds(4);
     assert_eq!(stats.taken.get(), 4);
     assert!(running.stop());
-}
-
-#[test]
-fn the_log_gets_what_covers_its_start_and_not_what_lies_beyond_its_end() {
-    let dir = TempDir::new().unwrap();
-    let node = Node::filled(1, 4, 60);
-    let (running, _) = service(&node, &dir, 2, None, None);
-    round(&running);
-    assert!(running.stop());
-
-    let other = Node::empty(2);
-    let (wanting, wanted) = wants();
-    let (running, stats) = service(&other, &dir, 2, None, Some(wanted));
-    let ask = |covers: u64, at_most: u64| {
-        let (reply, answer) = oneshot::channel();
-        let (covers, at_most) = (Offset(covers), Offset(at_most));
-        // Nobody asks: these entries have no record hash.
-        let proofs = mpsc::channel(1).0;
-        let want = Want { partition: Partition(1), covers, at_most, proofs, reply };
-        wanting.blocking_send(want).unwrap();
-        answer.blocking_recv().unwrap()
-    };
-    assert_eq!(ask(61, 100), Ok(None));
-    assert_eq!(ask(0, 59), Ok(None));
-    assert_eq!(other.position(Partition(1)).next, Offset(0));
-    assert_eq!(ask(60, 60), Ok(Some(node.position(Partition(1)))));
-    assert_eq!(other.position(Partition(1)), node.position(Partition(1)));
-    assert_eq!(stats.restores.get(), 1);
-    assert!(running.stop());
-    other.end_and_check();
-}
-
-#[test]
-fn a_snapshot_of_another_log_is_not_restored() {
-    let dir = TempDir::new().unwrap();
-    let node = Node::heavy(1, 40);
-    let (running, _) = service(&node, &dir, 2, None, None);
-    round(&running);
-    assert!(running.stop());
-
-    let other = Node::empty(1);
-    let (wanting, wanted) = wants();
-    let (running, stats) = service(&other, &dir, 2, None, Some(wanted));
-    let ask = |is_ours: bool| {
-        let (reply, answer) = oneshot::channel();
-        let (proofs, mut questions) = mpsc::channel(1);
-        let (covers, at_most) = (Offset(0), Offset(100));
-        let want = Want { partition: Partition(1), covers, at_most, proofs, reply };
-        wanting.blocking_send(want).unwrap();
-        let mut asked = Vec::new();
-        while let Some(Question { at, hash, reply }) = questions.blocking_recv() {
-            asked.push((at, hash));
-            reply.send(is_ours).unwrap();
-        }
-        (asked, answer.blocking_recv().unwrap())
-    };
-    let last = node.position(Partition(1)).last;
-    assert_ne!(last, 0);
-    // What seems bad is looked at twice.
-    assert_eq!(ask(false), (vec![(Offset(39), last); 2], Ok(None)));
-    assert_eq!(other.position(Partition(1)).next, Offset(0));
-    assert_eq!(ask(true), (vec![(Offset(39), last)], Ok(Some(node.position(Partition(1))))));
-    assert_eq!(stats.restores.get(), 1);
-    assert!(running.stop());
-    other.end_and_check();
 }
 
 #[test]

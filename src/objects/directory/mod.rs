@@ -2,6 +2,8 @@
 //! with the disk's waiting on its blocking pool; an object must never be seen half written.
 
 mod aside;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -15,7 +17,7 @@ use std::time::UNIX_EPOCH;
 use bytes::Bytes;
 
 use super::{LISTED_MAX, Object, ObjectsFault, PART_BYTES, blocking, key};
-use aside::{Aside, sync_directory_of};
+use aside::{Aside, tidy_above};
 
 /// A directory as a store.
 #[derive(Clone, Debug)]
@@ -52,14 +54,23 @@ impl Directory {
         let local = |source| ObjectsFault::local(path, source);
         let failed = |source| fault("put", key, source);
         let target = self.root.join(key);
-        let source = path.to_owned();
-        let source = blocking(move || File::open(source)).await.map_err(local)?;
-        let wanted = source.metadata().map_err(local)?.len();
+        let from = path.to_owned();
+        let open = move || File::open(from).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (wanted, source) = blocking(open).await.map_err(local)?;
+        let (from, beside) = (path.to_owned(), target.clone());
+        let begin = move || {
+            let mut aside = Aside::beside(&beside)?;
+            let moved = aside.take(&from)?;
+            Ok((aside, moved))
+        };
+        let (mut aside, moved) = blocking(begin).await.map_err(failed)?;
+        let mut stored = 0;
+        if moved {
+            stored = wanted;
+            sent(wanted);
+        }
         let source = Arc::new(source);
-        let beside = target.clone();
-        let mut aside = blocking(move || Aside::beside(&beside)).await.map_err(failed)?;
-        let mut copied = 0;
-        while copied < wanted {
+        while stored < wanted {
             let from = Arc::clone(&source);
             let step = move || {
                 let bytes = io::copy(&mut from.take(PART_BYTES), &mut aside.file)?;
@@ -70,26 +81,10 @@ impl Directory {
             if bytes == 0 {
                 return Err(local(ErrorKind::UnexpectedEof.into()));
             }
-            copied += bytes;
+            stored += bytes;
             sent(bytes);
         }
         blocking(move || aside.place(&target)).await.map_err(failed)
-    }
-
-    pub(super) async fn get(&self, key: &str, max: usize) -> Result<Option<Bytes>, ObjectsFault> {
-        let Some(len) = self.len(key).await? else {
-            return Ok(None);
-        };
-        if len > max as u64 {
-            return Err(ObjectsFault::wrong(
-                key,
-                format!("has {len} bytes, at most {max} expected"),
-            ));
-        }
-        match self.get_range(key, 0..len).await {
-            Err(ObjectsFault::NotFound { .. }) => Ok(None),
-            bytes => bytes.map(Some),
-        }
     }
 
     pub(super) async fn get_range(
@@ -134,10 +129,10 @@ impl Directory {
     }
 
     pub(super) async fn delete(&self, key: &str) -> Result<(), ObjectsFault> {
-        let path = self.root.join(key);
+        let (path, root) = (self.root.join(key), Arc::clone(&self.root));
         let remove = move || {
             fs::remove_file(&path)?;
-            sync_directory_of(&path)
+            tidy_above(&path, &root)
         };
         match blocking(remove).await {
             Err(absent) if is_absent(&absent) => Ok(()),

@@ -75,21 +75,6 @@ impl S3 {
         self.persist("put", key, attempt).await
     }
 
-    /// By way of the length, so that nothing larger is read and nothing shorter is taken for whole.
-    pub(super) async fn get(&self, key: &str, max: usize) -> Result<Option<Bytes>, ObjectsFault> {
-        match self.len(key).await? {
-            None => Ok(None),
-            Some(0) => Ok(Some(Bytes::new())),
-            Some(len) if len > max as u64 => {
-                Err(ObjectsFault::wrong(key, format!("has {len} bytes, at most {max} expected")))
-            }
-            Some(len) => match self.get_range(key, 0..len).await {
-                Err(ObjectsFault::NotFound { .. }) => Ok(None),
-                bytes => bytes.map(Some),
-            },
-        }
-    }
-
     pub(super) async fn get_range(
         &self,
         key: &str,

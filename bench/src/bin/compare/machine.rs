@@ -20,8 +20,8 @@ pub fn describe(args: &Args) -> Fallible<String> {
          * machine: {count} CPUs, {model}, Linux {}, load before: {}\n\
          * commit: {}\n\
          * command: `bench/compare {}`\n\
-         * {} rounds of {} s, servers on CPU {}, the load generator on CPU {}; {} records of 200 bytes, \
-         uniform\n",
+         * {} rounds of {} s, servers on CPU {}, the load generator on CPU {}; {} records of \
+         200 bytes, uniform\n",
         kernel.trim(),
         load.split_whitespace().take(3).collect::<Vec<_>>().join(" "),
         commit(),

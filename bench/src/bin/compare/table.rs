@@ -25,10 +25,10 @@ pub fn of(
     rate: f64,
 ) -> String {
     let mut out = format!(
-        "\n## {} ({})\n\nLatencies at {rate:.0} requests a second for each, from when a request was \
-         due.\n\n\
-         | server | req/s | us CPU a request | pumice's CPU to it (least, most) | pumice's req/s to it \
-         | p50 us | p99 us | p99.9 us | system calls | allocations |\n\
+        "\n## {} ({})\n\nLatencies at {rate:.0} requests a second for each, from when a request \
+         was due.\n\n\
+         | server | req/s | us CPU a request | pumice's CPU to it (least, most) \
+         | pumice's req/s to it | p50 us | p99 us | p99.9 us | system calls | allocations |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
         scenario.name, scenario.about
     );
@@ -49,8 +49,8 @@ pub fn of(
             count.map_or_else(|| "not counted".to_owned(), |count| format!("{count:.3}"))
         };
         out.push_str(&format!(
-            "| {} | {:.0} | {:.2} | {:.2} ({least:.2}, {most:.2}) | {:.2} | {:.0} | {:.0} | {:.0} | {} \
-             | {} |\n",
+            "| {} | {:.0} | {:.2} | {:.2} ({least:.2}, {most:.2}) | {:.2} \
+             | {:.0} | {:.0} | {:.0} | {} | {} |\n",
             peer.name(),
             of(|sample| sample.rate),
             of(|sample| sample.cpu),
