@@ -1,10 +1,13 @@
 //! The whole command line. Parsed once, on the main thread, before anything is opened; the
 //! settings of `serve` are not judged here but with the environment and the settings file.
 
+use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use pumice_client::{Builder, Client, Error};
 
 use crate::cli::{
     batch, check, completions, delete, demo, doctor, export, get, import, list, put, snapshot,
@@ -71,6 +74,40 @@ pub struct Server {
     /// Address of the server's public port
     #[arg(long, value_name = "URL", default_value = DEFAULT_URL)]
     pub url: String,
+    /// Whom it is trusted by.
+    #[command(flatten)]
+    pub trust: Trust,
+}
+
+/// Whom a server at an https address is trusted by.
+#[derive(Args, Debug)]
+pub struct Trust {
+    /// PEM file of the authorities that the server's certificate must come from [default: those
+    /// of the web] [env: PUMICE_CA]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl Trust {
+    /// A client of the server at `url`, to be set up.
+    pub fn builder(&self, url: &str) -> Builder {
+        let variable = || env::var_os("PUMICE_CA").filter(|file| !file.is_empty());
+        let builder = Client::builder(url);
+        match self.ca.clone().or_else(|| variable().map(PathBuf::from)) {
+            Some(file) => builder.ca(file),
+            None => builder,
+        }
+    }
+}
+
+impl Server {
+    /// A client of it.
+    ///
+    /// # Errors
+    /// When its address or the file of authorities will not do.
+    pub fn client(&self) -> Result<Client, Error> {
+        self.trust.builder(&self.url).build()
+    }
 }
 
 /// Where a server listens unless told otherwise.

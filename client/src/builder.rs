@@ -1,5 +1,6 @@
 //! The client, how it is made and what its clones share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use http::Uri;
 use pumice_model::ids::Token;
 
 use crate::error::Error;
+use crate::tls;
 use crate::transport::Transport;
 
 /// A client of one server. Cheap to clone; clones share the connections.
@@ -20,7 +22,7 @@ impl Client {
     /// A client with the defaults of [`Builder`]. Connects at the first call, not here.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when `url` is not `http://HOST[:PORT]`.
+    /// [`Error::Invalid`] when `url` is not `http://HOST[:PORT]` or `https://HOST[:PORT]`.
     pub fn new(url: &str) -> Result<Self, Error> {
         Self::builder(url).build()
     }
@@ -32,6 +34,7 @@ impl Client {
             timeout: Duration::from_secs(35),
             connections: 4,
             read_retries: 2,
+            ca: None,
         }
     }
 
@@ -55,6 +58,7 @@ pub struct Builder {
     timeout: Duration,
     connections: usize,
     read_retries: u32,
+    ca: Option<PathBuf>,
 }
 
 impl Builder {
@@ -81,24 +85,38 @@ impl Builder {
         self
     }
 
+    /// PEM file of the authorities that an `https` server's certificate must come from; those of
+    /// the web unless set.
+    #[must_use]
+    pub fn ca(mut self, file: impl Into<PathBuf>) -> Self {
+        self.ca = Some(file.into());
+        self
+    }
+
     /// The client. Connects at the first call, not here.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when the address is not `http://HOST[:PORT]`.
+    /// [`Error::Invalid`] when the address is not `http://HOST[:PORT]` or `https://HOST[:PORT]`, or
+    /// the file of authorities will not do.
     pub fn build(self) -> Result<Client, Error> {
         let origin = origin(&self.url)?;
-        let transport = Transport::new(origin, self.timeout, self.connections, self.read_retries);
+        let tls = tls::config(self.ca.as_deref())?;
+        let transport =
+            Transport::new(origin, &tls, self.timeout, self.connections, self.read_retries);
         Ok(Client { transport: Arc::new(transport), at_least: Vec::new() })
     }
 }
 
-/// `http://HOST[:PORT]` without a path, as text to put a path behind.
+/// `http://HOST[:PORT]` or `https://HOST[:PORT]` without a path, as text to put a path behind.
 pub(crate) fn origin(url: &str) -> Result<String, Error> {
-    let wrong = || Error::invalid(format!("the address must be http://HOST[:PORT], got {url:?}"));
+    let wrong =
+        || Error::invalid(format!("the address must be http[s]://HOST[:PORT], got {url:?}"));
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
     match (uri.scheme_str(), uri.authority()) {
-        (Some("http"), Some(authority)) if bare => Ok(format!("http://{authority}")),
+        (Some(scheme @ ("http" | "https")), Some(authority)) if bare => {
+            Ok(format!("{scheme}://{authority}"))
+        }
         _ => Err(wrong()),
     }
 }
@@ -114,7 +132,8 @@ mod tests {
     fn addresses_are_checked() {
         assert_eq!(origin("http://localhost:8190/").unwrap(), "http://localhost:8190");
         assert_eq!(origin("http://[::1]:8190").unwrap(), "http://[::1]:8190");
-        for bad in ["", "localhost:8190", "https://a", "http://", "http://a/b", "http://a/?b"] {
+        assert_eq!(origin("https://a:1").unwrap(), "https://a:1");
+        for bad in ["", "localhost:8190", "ftp://a", "http://", "http://a/b", "https://a/?b"] {
             assert!(matches!(origin(bad), Err(Error::Invalid { .. })), "{bad}");
         }
     }

@@ -58,6 +58,7 @@ mod meaning;
 mod partition;
 mod puts;
 mod read;
+mod tls;
 mod transport;
 mod write;
 

@@ -8,11 +8,13 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use pumice_model::ids::Token;
 use pumice_model::wire;
+use rustls::ClientConfig;
 
 use crate::error::Error;
 use crate::meaning::fault;
@@ -27,7 +29,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(1);
 pub(crate) struct Transport {
     pub(crate) origin: String,
     // Each pool keeps one HTTP/2 connection to the one host.
-    pools: Vec<Pool<HttpConnector, Full<Bytes>>>,
+    pools: Vec<Pool<HttpsConnector<HttpConnector>, Full<Bytes>>>,
     turn: AtomicUsize,
     timeout: Duration,
     read_retries: u32,
@@ -59,11 +61,12 @@ enum Failed {
 impl Transport {
     pub(crate) fn new(
         origin: String,
+        tls: &ClientConfig,
         timeout: Duration,
         connections: usize,
         read_retries: u32,
     ) -> Self {
-        let pools = (0..connections).map(|_| pool()).collect();
+        let pools = (0..connections).map(|_| pool(tls)).collect();
         Self { origin, pools, turn: AtomicUsize::new(0), timeout, read_retries }
     }
 
@@ -169,10 +172,16 @@ impl Call {
     }
 }
 
-fn pool() -> Pool<HttpConnector, Full<Bytes>> {
+fn pool(tls: &ClientConfig) -> Pool<HttpsConnector<HttpConnector>, Full<Bytes>> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
+    connector.enforce_http(false);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls.clone())
+        .https_or_http()
+        .enable_http2()
+        .wrap_connector(connector);
     Pool::builder(TokioExecutor::new())
         .http2_only(true)
         .http2_initial_stream_window_size(1 << 20)

@@ -155,13 +155,14 @@ fn open_tables(env: Env, dir: &Path, identity: &Identity) -> Result<Tables, Open
     let opened = env.create_databases_and_commit(txn, |opener, txn| {
         let [a, b, c, d, e, f, g] = NAMES.map(|name| opener.create_database(txn, Some(name)));
         let tables: [Database<'_, Bytes, Bytes>; _] = [a?, b?, c?, d?, e?, f?, g?];
+        let main = opener.create_database::<Bytes, Bytes>(txn, None)?;
         Ok(match identify(tables[0], txn, dir, identity)? {
             Some(other) => CommitOrAbort::Abort(other),
-            None => CommitOrAbort::Commit(tables),
+            None => CommitOrAbort::Commit((main, tables)),
         })
     });
     match opened.map_err(failed)? {
-        CommitOrAbort::Commit(tables) => Ok(Tables::new(env, tables)),
+        CommitOrAbort::Commit((main, tables)) => Ok(Tables::new(env, main, tables)),
         CommitOrAbort::Abort(other) => Err(other),
     }
 }
@@ -181,13 +182,17 @@ pub(crate) fn open_last_good(given_up: &Tables) -> Result<Tables, heed::Error> {
     };
     let txn = env.read_txn()?;
     let opened = env.open_databases_and_commit(txn, |opener, txn| {
-        let [a, b, c, d, e, f, g] = NAMES.map(|name| {
-            let table = opener.open_database::<Bytes, Bytes>(txn, Some(name));
+        let open = |name| {
+            let table = opener.open_database::<Bytes, Bytes>(txn, name);
             table.and_then(|table| table.ok_or(heed::Error::Mdb(MdbError::NotFound)))
-        });
-        Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit([a?, b?, c?, d?, e?, f?, g?]))
+        };
+        let main = open(None)?;
+        let [a, b, c, d, e, f, g] = NAMES.map(|name| open(Some(name)));
+        let tables = [a?, b?, c?, d?, e?, f?, g?];
+        Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit((main, tables)))
     })?;
-    Ok(Tables::new(env, opened.unwrap_commit()))
+    let (main, tables) = opened.unwrap_commit();
+    Ok(Tables::new(env, main, tables))
 }
 
 /// Compares the stored identity with the one asked for, or stores it in a new environment, or

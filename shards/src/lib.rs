@@ -34,6 +34,7 @@ mod scan;
 mod stage;
 mod sweep;
 mod tables;
+mod warm;
 mod writer;
 
 pub use check::{PartitionReport, Report, check};
@@ -44,6 +45,7 @@ pub use reader::{Reader, Usage, View};
 pub use scan::{Range, Scan, Span};
 pub use stage::StageFault;
 pub use tables::Position;
+pub use warm::Rows;
 pub use writer::Writer;
 
 const _: () = {

@@ -70,7 +70,7 @@ impl Reader {
 
     /// What the environment uses, for metrics.
     pub fn usage(&self) -> Result<Usage, Fault> {
-        let page = u64::from(self.tables.env.unnamed_database_stat().page_size);
+        let page = self.tables.page_size() as u64;
         let live_pages = self.read(|view| view.live_pages())??;
         let info = self.tables.env.info();
         Ok(Usage {

@@ -22,6 +22,8 @@ pub(crate) const NAMES: [&str; 7] =
 #[derive(Clone, Debug)]
 pub(crate) struct Tables {
     pub env: Env<WithTls>,
+    /// Name of a table -> what LMDB keeps of it; read only.
+    pub main: Table,
     /// What the environment belongs to: name -> text.
     pub meta: Table,
     /// partition -> [`Record`].
@@ -130,9 +132,14 @@ impl Record {
 
 impl Tables {
     /// The tables in the order of [`NAMES`].
-    pub fn new(env: Env<WithTls>, tables: [Table; NAMES.len()]) -> Self {
+    pub fn new(env: Env<WithTls>, main: Table, tables: [Table; NAMES.len()]) -> Self {
         let [meta, partitions, rows, expiry, producers, writes, write_ages] = tables;
-        Self { env, meta, partitions, rows, expiry, producers, writes, write_ages }
+        Self { env, main, meta, partitions, rows, expiry, producers, writes, write_ages }
+    }
+
+    /// Bytes of a page.
+    pub fn page_size(&self) -> usize {
+        self.env.unnamed_database_stat().page_size as usize
     }
 
     /// The record of a partition, as this transaction sees it.

@@ -24,6 +24,7 @@ use serde::Serialize;
 use crate::mesh::positions::Positions;
 use crate::net::body::Incoming;
 use crate::net::{Service, Short};
+use crate::rt::Runtime;
 use crate::settings::Settings;
 use crate::snapshot::service;
 use crate::stats::core::CoreStats;
@@ -41,6 +42,8 @@ const REASONS: usize = 10;
 pub struct Overview {
     /// What the process was told.
     pub settings: Settings,
+    /// What runs the cores.
+    pub runtime: Runtime,
     /// Where the node is in its life.
     pub phase: Arc<Phase>,
     /// A reader on every shard, by shard number.

@@ -12,6 +12,7 @@ pub fn body(overview: &Overview) -> StatusBody<'_> {
     let cluster = &overview.settings.cluster;
     StatusBody {
         version: env!("CARGO_PKG_VERSION").into(),
+        runtime: overview.runtime.to_string().into(),
         namespace: cluster.namespace.as_str().into(),
         hash: cluster.hash.to_string().into(),
         partitions_total: cluster.partitions,

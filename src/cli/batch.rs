@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 
 use clap::Args;
-use pumice_client::{Client, WriteId};
+use pumice_client::WriteId;
 use pumice_model::wire::BatchRequest;
 
 use super::output::{Done, Failure, block_on};
@@ -28,7 +28,7 @@ pub struct BatchArgs {
 
 /// Sends the batch, and prints where its entry stands.
 pub fn run(args: &BatchArgs) -> Done {
-    let client = Client::new(&args.server.url)?;
+    let client = args.server.client()?;
     let text = read(&args.file)?;
     // Only for a message with line and column: the server gets the text as it is.
     serde_json::from_str::<BatchRequest>(&text)

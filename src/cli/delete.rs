@@ -1,7 +1,6 @@
 //! `pumice delete`: one record removed. On the main thread.
 
 use clap::Args;
-use pumice_client::Client;
 
 use super::output::{Done, block_on};
 use super::put::{Terms, print_written};
@@ -27,7 +26,7 @@ pub struct DeleteArgs {
 
 /// Deletes, and prints where the entry stands. What is not there is deleted already.
 pub fn run(args: &DeleteArgs) -> Done {
-    let client = Client::new(&args.server.url)?;
+    let client = args.server.client()?;
     let mut delete = client.delete(&args.pk, &args.sk);
     if let Some(condition) = &args.terms.condition {
         delete = delete.condition(condition);

@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::output::{Done, Failure, block_on, print_json};
-use crate::args::DEFAULT_URL;
+use crate::args::{DEFAULT_URL, Trust};
 
 /// Partitions that are read at once, while the first of them is written.
 const AHEAD: usize = 4;
@@ -34,6 +34,8 @@ pub struct ExportArgs {
     /// Address of the server's public port
     #[arg(long, value_name = "URL", default_value = DEFAULT_URL, visible_alias = "url")]
     from: String,
+    #[command(flatten)]
+    trust: Trust,
     /// Print the counts as one JSON object (to stderr when the records go to stdout)
     #[arg(long)]
     pub json: bool,
@@ -53,7 +55,7 @@ struct Chunk {
 
 /// Exports, and says how much.
 pub fn run(args: &ExportArgs) -> Done {
-    let client = Client::new(&args.from)?;
+    let client = args.trust.builder(&args.from).build()?;
     let started = Instant::now();
     let bar = ProgressBar::new_spinner();
     let summary = block_on(async {

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use pumice_client::Client;
 use pumice_model::wire::{GotRecord, etag, parse_offsets};
 use serde_json::value::RawValue;
 
@@ -31,7 +30,7 @@ pub struct GetArgs {
 
 /// Prints the value as it is stored; the exit code is 1 when there is none.
 pub fn run(args: &GetArgs) -> Done {
-    let mut client = Client::new(&args.server.url)?;
+    let mut client = args.server.client()?;
     for token in args.min_offsets.iter().flat_map(|text| text.split(',')) {
         for token in parse_offsets(token).map_err(Failure::new)? {
             client = client.at_least(token);

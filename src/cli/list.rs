@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use pumice_client::{Client, Listed};
+use pumice_client::Listed;
 use pumice_model::wire::{ListedRecord, etag};
 
 use super::output::{Done, Failure, block_on, print_json, print_line};
@@ -39,7 +39,7 @@ pub struct ListArgs {
 
 /// Prints one line a record: sk and value, separated by a tab.
 pub fn run(args: &ListArgs) -> Done {
-    let client = Client::new(&args.server.url)?;
+    let client = args.server.client()?;
     let mut list = client.list(&args.pk);
     if let Some(prefix) = &args.prefix {
         list = list.prefix(prefix);

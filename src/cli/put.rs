@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use pumice_client::{Client, Expect, OutcomeKind, WriteId, Written};
+use pumice_client::{Expect, OutcomeKind, WriteId, Written};
 use pumice_model::wire::{WriteBody, parse_etag};
 
 use super::output::{Done, block_on, print_json, print_line};
@@ -51,7 +51,7 @@ pub struct Terms {
 
 /// Writes, and prints where the entry stands.
 pub fn run(args: &PutArgs) -> Done {
-    let client = Client::new(&args.server.url)?;
+    let client = args.server.client()?;
     let mut data = args.data.clone();
     if data == "-" {
         data.clear();

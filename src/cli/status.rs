@@ -42,11 +42,12 @@ fn summary(status: &StatusBody<'_>) -> String {
     let ready = if status.ready { "ready" } else { "not ready" };
     let cpus: Vec<_> = status.cores.iter().map(|core| core.cpu.to_string()).collect();
     let mut text = format!(
-        "pumice {}, {ready}\n\
+        "pumice {} on {}, {ready}\n\
          namespace  {} ({} partitions by {}, {} here)\n\
          rows       {}\n\
          cpus       {}",
         status.version,
+        status.runtime,
         status.namespace,
         status.partitions_total,
         status.hash,

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use pumice_model::ids::{Partition, Token};
 use pumice_model::mutation::check_keys;
+use pumice_model::row::Row;
 use pumice_model::time::{Millis, push_http_date};
 use pumice_model::wire;
-use pumice_shards::View;
+use pumice_shards::{Fault, Rows};
 
 use super::context::Context;
 use super::problem::Problem;
@@ -24,6 +25,9 @@ const JSON: &str = "application/json";
 pub struct Looks {
     keys: String,
     looks: Vec<Look>,
+    /// Numbers of the looks into one shard.
+    of_shard: Vec<usize>,
+    rows: Rows,
     fields: Fields,
 }
 
@@ -64,7 +68,7 @@ impl Looks {
 
     /// Answers what was noted.
     pub fn answer(&mut self, context: &Context, reply: &mut dyn FnMut(usize, &Short<'_>)) {
-        let Self { keys, looks, fields } = self;
+        let Self { keys, looks, of_shard, rows, fields } = self;
         let began = Instant::now();
         let mut counts = [0; STATUSES.len()];
         let mut reply = |number: usize, short: &Short<'_>| {
@@ -72,19 +76,24 @@ impl Looks {
             reply(number, short);
         };
         for shard in 0..context.readers.len() {
-            let mut of_shard =
-                looks.iter().enumerate().filter(|(_, look)| look.shard == shard).peekable();
-            if of_shard.peek().is_none() {
+            of_shard.clear();
+            of_shard.extend((0..looks.len()).filter(|&number| looks[number].shard == shard));
+            if of_shard.is_empty() {
                 continue;
             }
+            let mut answered = 0;
             let read = context.read_shard(shard, |view, now| {
-                for (number, look) in of_shard.by_ref() {
-                    look.answer(context, view, now, keys, fields, |short| reply(number, short));
-                }
+                let wanted = of_shard.iter().map(|&number| looks[number].wanted(keys));
+                view.rows(rows, wanted, |nth, row| {
+                    let number = of_shard[nth];
+                    answered = nth + 1;
+                    looks[number].answer(context, row, now, fields, |short| reply(number, short));
+                })
             });
-            if let Err(problem) = read {
-                of_shard
-                    .for_each(|(number, _)| problem.shortly(None, |short| reply(number, short)));
+            if let Err(problem) = read.and_then(|read| Ok(read?)) {
+                for &number in &of_shard[answered..] {
+                    problem.shortly(None, |short| reply(number, short));
+                }
             }
         }
         context.stats.answered_together(Route::Get, &counts, began.elapsed());
@@ -108,19 +117,21 @@ fn take(keys: &mut String, pk: &str, sk: &str, context: &Context) -> Option<Look
 }
 
 impl Look {
+    fn wanted<'k>(&self, keys: &'k str) -> (Partition, &'k str, &'k str) {
+        (self.partition, &keys[self.pk..self.sk], &keys[self.sk..self.end])
+    }
+
     fn answer(
         &self,
         context: &Context,
-        view: &View<'_>,
+        row: Result<Option<Row<'_>>, Fault>,
         now: Millis,
-        keys: &str,
         fields: &mut Fields,
         reply: impl FnOnce(&Short<'_>),
     ) {
-        let (pk, sk) = (&keys[self.pk..self.sk], &keys[self.sk..self.end]);
         let row = context
             .has_state(self.partition)
-            .and_then(|()| Ok(view.row(self.partition, pk, sk)?))
+            .and_then(|()| Ok(row?))
             .map(|row| row.filter(|row| row.visible(now)));
         let Fields { etag, date, lag } = fields;
         let late = match context.lag(self.partition) {

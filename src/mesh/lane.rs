@@ -194,23 +194,28 @@ mod tests {
 
     #[test]
     fn the_last_sender_wakes_the_receiver() {
-        let (sender, mut receiver) = lane::<u8>(1);
-        let core = rt::spawn("lane-end", None, move || async move {
-            receiver.recv_many(&mut Vec::new(), 1).await
+        rt::on_each(|runtime| {
+            let (sender, mut receiver) = lane::<u8>(1);
+            let core = runtime.spawn("lane-end", None, move || async move {
+                receiver.recv_many(&mut Vec::new(), 1).await
+            });
+            drop(sender.clone());
+            drop(sender);
+            assert_eq!(core.unwrap().join().unwrap(), 0);
         });
-        drop(sender.clone());
-        drop(sender);
-        assert_eq!(core.unwrap().join().unwrap(), 0);
     }
 
     /// Many threads send as fast as a small lane lets them, so that the receiver falls asleep and
     /// is woken at every point of the protocol. A lost wake-up hangs this test.
     #[test]
     fn everything_sent_by_many_arrives_in_the_order_of_each() {
+        rt::on_each(|runtime| many_send(runtime, 20_000));
+    }
+
+    fn many_send(runtime: rt::Runtime, each: usize) {
         const THREADS: usize = 4;
-        const EACH: usize = 20_000;
         let (sender, mut receiver) = lane::<(usize, usize)>(16);
-        let core = rt::spawn("lane-stress", None, move || async move {
+        let core = runtime.spawn("lane-stress", None, move || async move {
             let (mut got, mut next) = (Vec::new(), [0; THREADS]);
             while receiver.recv_many(&mut got, 5).await > 0 {
                 for (from, n) in got.drain(..) {
@@ -224,7 +229,7 @@ mod tests {
             for from in 0..THREADS {
                 let sender = sender.clone();
                 scope.spawn(move || {
-                    for n in 0..EACH {
+                    for n in 0..each {
                         while sender.try_send((from, n)).is_err() {
                             thread::yield_now();
                         }
@@ -233,24 +238,27 @@ mod tests {
             }
         });
         drop(sender);
-        assert_eq!(core.unwrap().join().unwrap(), [EACH; THREADS]);
+        assert_eq!(core.unwrap().join().unwrap(), [each; THREADS]);
     }
 
     /// One item at a time, there and back: every item is a wake-up of a sleeping core.
     #[test]
     fn two_cores_play_ping_pong() {
-        const ROUNDS: u32 = 5_000;
+        rt::on_each(|runtime| ping_pong(runtime, 5_000));
+    }
+
+    fn ping_pong(runtime: rt::Runtime, rounds: u32) {
         let (ping, mut pinged) = lane(1);
         let (pong, mut ponged) = lane(1);
-        let echo = rt::spawn("lane-pong", None, move || async move {
+        let echo = runtime.spawn("lane-pong", None, move || async move {
             let mut got = Vec::new();
             while pinged.recv_many(&mut got, 1).await > 0 {
                 pong.try_send(got.pop().unwrap()).unwrap();
             }
         });
-        let core = rt::spawn("lane-ping", None, move || async move {
+        let core = runtime.spawn("lane-ping", None, move || async move {
             let mut got = Vec::new();
-            for n in 0..ROUNDS {
+            for n in 0..rounds {
                 ping.try_send(n).unwrap();
                 ponged.recv_many(&mut got, 1).await;
                 assert_eq!(got.pop(), Some(n));

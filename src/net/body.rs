@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use http_body_util::BodyDataStream;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::h2::Inflow;
 use crate::rt;
 
 /// The body of a request, as its connection receives it.
@@ -21,6 +22,8 @@ pub enum Incoming {
     Empty,
     /// Of a connection that hyper talks on.
     Hyper(hyper::body::Incoming),
+    /// Of an HTTP/2 stream.
+    Stream(Inflow),
 }
 
 impl Body for Incoming {
@@ -37,6 +40,7 @@ impl Body for Incoming {
                 let polled = Pin::new(body).poll_frame(cx);
                 polled.map_err(|_| BodyFault::Broken)
             }
+            Self::Stream(body) => body.poll_part(cx).map_ok(Frame::data),
         }
     }
 
@@ -44,6 +48,7 @@ impl Body for Incoming {
         match self {
             Self::Empty => true,
             Self::Hyper(body) => body.is_end_stream(),
+            Self::Stream(body) => body.is_end(),
         }
     }
 
@@ -51,6 +56,7 @@ impl Body for Incoming {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Hyper(body) => body.size_hint(),
+            Self::Stream(body) => body.size_hint(),
         }
     }
 }

@@ -1,6 +1,8 @@
-//! One connection from its first byte to its end, whichever HTTP it speaks; hyper does the talking.
-//! It is one task of its core, and whatever goes wrong in it must end it alone.
+//! One connection from its first byte to its end, whichever HTTP it speaks: `h1` and hyper talk
+//! the one, `h2` the other. It is one task of its core, and whatever goes wrong in it must end it
+//! alone.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::poll_fn;
@@ -8,21 +10,22 @@ use std::io;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::FutureExt;
 use http::Request;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
 use super::body::Incoming;
 use super::limits::Limits;
 use super::reply::Answering;
 use super::service::Service;
-use super::streams::{Started, Streams};
+use super::tls::Tls;
 use super::watch::{Member, Order, Peer};
 use super::wire::{Protocol, Wire};
-use crate::rt;
+use super::{h1, h2};
 use crate::rt::Stream;
 
 /// How a connection ended.
@@ -41,10 +44,14 @@ pub(super) enum End {
 }
 
 /// What all connections of a listener share.
-pub(super) struct Shared<S> {
+pub(super) struct Shared<S: Service> {
     pub(super) service: Rc<S>,
     pub(super) limits: Limits,
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) http1: http1::Builder,
+    pub(super) h1: h1::Lent<S>,
+    /// Free unless a connection of HTTP/2 has its turn.
+    pub(super) buffers: RefCell<Option<h2::Buffers<S>>>,
 }
 
 /// Talks with one peer until the connection has ended.
@@ -55,67 +62,54 @@ pub(super) async fn converse<S: Service>(
 ) -> End {
     let peer = member.peer();
     let mut talk = pin!(AssertUnwindSafe(talk(stream, peer, shared)).catch_unwind());
-    poll_fn(|cx| {
-        // A peer that always has more to say keeps this task queued: the others get their turn.
-        rt::look_again();
-        match peer.order(cx) {
-            Order::EndLate => Poll::Ready(End::Late),
-            Order::EndDrain => Poll::Ready(End::Drained),
-            Order::Serve | Order::Finish => talk.as_mut().poll(cx).map(|talked| match talked {
-                Ok(Ok(())) => End::Closed,
-                Ok(Err(fault)) => end_by(&fault),
-                Err(_) => End::Panicked,
-            }),
+    poll_fn(|cx| match peer.order(cx) {
+        Order::EndLate => Poll::Ready(End::Late),
+        Order::EndDrain => Poll::Ready(End::Drained),
+        Order::Serve | Order::Finish => {
+            talk.as_mut().poll(cx).map(|talked| talked.unwrap_or(End::Panicked))
         }
     })
     .await
 }
 
-async fn talk<S: Service>(
-    stream: Stream,
-    peer: &Rc<Peer>,
-    shared: &Shared<S>,
-) -> hyper::Result<()> {
+async fn talk<S: Service>(stream: Stream, peer: &Rc<Peer>, shared: &Shared<S>) -> End {
     let mut wire = Wire::new(stream, Rc::clone(peer));
-    // A peer that was lost before it said what it speaks has no fault worth telling.
-    let Ok(Some(protocol)) = wire.protocol().await else { return Ok(()) };
+    match wire.protocol(shared.tls.as_deref()).await {
+        Ok(Some(Protocol::Http1)) => talk_http1(wire, peer, shared).await,
+        Ok(Some(Protocol::Http2)) => match h2::serve(wire, peer, shared).await {
+            Ok(Some(_)) => End::Breach,
+            Ok(None) | Err(_) => End::Closed,
+        },
+        // A peer that was lost before it said what it speaks has no fault worth telling.
+        Ok(None) | Err(_) => End::Closed,
+    }
+}
+
+async fn talk_http1<S: Service>(mut wire: Wire, peer: &Rc<Peer>, shared: &Shared<S>) -> End {
+    let Shared { service, limits, h1, .. } = shared;
+    match h1::serve(&mut wire, peer, &**service, limits, h1).await {
+        Ok(h1::Ended::Other(bytes)) => wire.put_back(bytes),
+        Ok(h1::Ended::Closed) | Err(_) => return End::Closed,
+    }
     let (peer_of_service, answers) = (Rc::clone(peer), Rc::clone(&shared.service));
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
         let answering = Answering::begin(&peer_of_service);
         let reply = answers.answer(request.map(Incoming::Hyper));
         async move { Ok::<_, Infallible>(reply.await.map(|body| answering.with(body))) }
     });
-    match protocol {
-        Protocol::Http1 => {
-            let mut connection = pin!(shared.http1.serve_connection(wire, service));
-            let mut told = false;
-            poll_fn(|cx| {
-                if !told && peer.order(cx) == Order::Finish {
-                    told = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                connection.as_mut().poll(cx)
-            })
-            .await
+    let mut connection = pin!(shared.http1.serve_connection(wire, service));
+    let mut told = false;
+    let talked = poll_fn(|cx| {
+        // First what has come: a connection that has begun nothing is closed at once.
+        let talked = connection.as_mut().poll(cx);
+        if talked.is_ready() || told || peer.order(cx) != Order::Finish {
+            return talked;
         }
-        Protocol::Http2 => {
-            let mut streams = Streams::default();
-            let builder = http2(&shared.limits, streams.start());
-            let mut connection = pin!(builder.serve_connection(wire, service));
-            let mut told = false;
-            poll_fn(|cx| {
-                if !told && peer.order(cx) == Order::Finish {
-                    told = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                let talked = connection.as_mut().poll(cx);
-                // After the connection, so that all it has read is answered by one flush.
-                streams.run(cx);
-                talked
-            })
-            .await
-        }
-    }
+        told = true;
+        connection.as_mut().graceful_shutdown();
+        connection.as_mut().poll(cx)
+    });
+    talked.await.map_or_else(|fault| end_by(&fault), |()| End::Closed)
 }
 
 /// The HTTP/1 side of `limits`.
@@ -128,22 +122,6 @@ pub(super) fn http1(limits: &Limits) -> http1::Builder {
         .max_buf_size(limits.h1_buffer)
         // hyper's would end idle connections too; the watch times heads.
         .header_read_timeout(None);
-    builder
-}
-
-fn http2(limits: &Limits, start: Started) -> http2::Builder<Started> {
-    let mut builder = http2::Builder::new(start);
-    builder
-        .timer(rt::HyperTimer)
-        .max_concurrent_streams(limits.h2_streams)
-        .initial_stream_window_size(limits.h2_stream_window)
-        .initial_connection_window_size(limits.h2_connection_window)
-        .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
-        .max_send_buf_size(limits.h2_send_buffer)
-        .keep_alive_interval(limits.h2_ping_after)
-        .keep_alive_timeout(limits.h2_ping_time)
-        .max_pending_accept_reset_streams(limits.h2_pending_resets)
-        .max_local_error_reset_streams(limits.h2_error_resets);
     builder
 }
 

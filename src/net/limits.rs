@@ -30,15 +30,16 @@ pub struct Limits {
     pub h2_stream_window: u32,
     /// The same for all bodies of a connection together: what it can make us hold.
     pub h2_connection_window: u32,
-    /// Bytes of replies buffered for one stream before its body is asked for more.
+    /// Bytes that may wait for the socket of an HTTP/2 connection. Above them it reads no request
+    /// and asks no body for more; the answers of one batch may go beyond.
     pub h2_send_buffer: usize,
     /// Silence after which an HTTP/2 peer is asked for a sign of life. Balancers drop idle
     /// connections after 60 s and more; 10,000 idle ones cost 220 pings a second.
     pub h2_ping_after: Duration,
     /// How long the sign may take.
     pub h2_ping_time: Duration,
-    /// Streams that a peer opened and reset before we looked at them (CVE-2023-44487, "rapid
-    /// reset"); h2's own default, here by name because the defence must not depend on a default.
+    /// Streams of one receive that a peer opened and reset before we looked at them
+    /// (CVE-2023-44487, "rapid reset"). A user who goes back and forth makes one or two.
     pub h2_pending_resets: usize,
     /// Streams that we reset for the peer's faults (CVE-2025-8671, "made you reset"). An honest
     /// client makes none, a clumsy one a few.

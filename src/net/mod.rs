@@ -1,17 +1,22 @@
-//! HTTP/1.1 and HTTP/2 in clear text (prior knowledge) on one port: a listener a core, whose
-//! connections never leave it. The handler answers; this layer keeps peers within [`Limits`] and
-//! must never buffer more than they say.
+//! HTTP/1.1 and HTTP/2 on one port, in clear text (prior knowledge) and inside TLS: a listener a
+//! core, whose connections never leave it. The handler answers; this layer keeps peers within
+//! [`Limits`] and must never buffer more than they say.
 
 pub mod body;
 mod connection;
+mod date;
 mod drain;
+mod h1;
+pub mod h2;
 mod limits;
+mod line;
 mod reply;
 mod service;
-mod streams;
+mod tls;
 mod watch;
 mod wire;
 
+use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +26,7 @@ use futures_util::future::select;
 pub use drain::Drain;
 pub use limits::Limits;
 pub use service::{Field, Service, Short};
+pub use tls::{Tls, TlsFault};
 
 use crate::rt::{self, Listener, Stream};
 use crate::stats::net::NetStats;
@@ -30,22 +36,44 @@ use watch::Watch;
 /// Connections accepted before the requests of others get a turn.
 const ACCEPTS_A_TURN: usize = 64;
 
-/// Serves every connection of `listener` with `service`, until `drain` is started and the last of
+/// Where connections come in.
+pub struct Door {
+    /// Accepts them.
+    pub listener: Listener,
+    /// What TLS is spoken with, to those that do; `None` speaks cleartext alone.
+    pub tls: Option<Arc<Tls>>,
+}
+
+impl From<Listener> for Door {
+    fn from(listener: Listener) -> Door {
+        Door { listener, tls: None }
+    }
+}
+
+/// Serves every connection of `door` with `service`, until `drain` is started and the last of
 /// them has ended. Returns within `limits.drain_time` of that, and a second: those that are not
 /// done by then are cut and counted.
 ///
 /// A service that panics ends its connection, with all requests in progress on it, and no other.
 pub async fn serve<S: Service>(
-    listener: Listener,
+    door: impl Into<Door>,
     service: Rc<S>,
     limits: Limits,
     drain: Drain,
     stats: Arc<NetStats>,
 ) {
+    let Door { listener, tls } = door.into();
     let watch = Watch::new(&limits);
     let (most, drain_time) = (limits.connections, limits.drain_time);
     let http1 = connection::http1(&limits);
-    let shared = Rc::new(Shared { service, limits, http1 });
+    let shared = Rc::new(Shared {
+        service,
+        limits,
+        tls,
+        http1,
+        h1: h1::Lent::default(),
+        buffers: RefCell::default(),
+    });
     let admit = |stream: Stream| {
         stats.accepted.add(1);
         if watch.len() < most {

@@ -30,6 +30,8 @@ pub(super) struct Watch {
     now: Cell<u32>,
     head_time: u32,
     stall_time: u32,
+    ping_after: u32,
+    ping_time: u32,
     peers: RefCell<Vec<Rc<Peer>>>,
     /// Who waits for the last connection to end.
     empty: RefCell<Option<Waker>>,
@@ -46,6 +48,10 @@ pub(super) struct Peer {
     head_by: Cell<u32>,
     /// When the peer must have taken something, if it owes us that.
     take_by: Cell<u32>,
+    /// HTTP/2: when a peer that says nothing is asked for a sign of life, and when it must have
+    /// come.
+    ask_by: Cell<u32>,
+    sign_by: Cell<u32>,
     /// When a peer that was told the end must have ended its side.
     leave_by: Cell<u32>,
     /// How many wait for the peer to take something: replies, and the socket itself.
@@ -78,6 +84,8 @@ impl Watch {
             now: Cell::new(0),
             head_time: beats(limits.head_time),
             stall_time: beats(limits.stall_time),
+            ping_after: beats(limits.h2_ping_after),
+            ping_time: beats(limits.h2_ping_time),
             peers: RefCell::default(),
             empty: RefCell::default(),
         })
@@ -93,6 +101,8 @@ impl Watch {
             order: Cell::new(Order::Serve),
             head_by: Cell::new(self.now.get() + self.head_time),
             take_by: Cell::new(NEVER),
+            ask_by: Cell::new(NEVER),
+            sign_by: Cell::new(NEVER),
             leave_by: Cell::new(NEVER),
             untaken: Cell::new(0),
             answering: Cell::new(0),
@@ -118,10 +128,10 @@ impl Watch {
         let now = self.now.get() + 1;
         self.now.set(now);
         for peer in self.peers.borrow().iter() {
-            if now >= peer.head_by.get().min(peer.take_by.get()) {
+            if now >= peer.head_by.get().min(peer.take_by.get()).min(peer.sign_by.get()) {
                 peer.give(Order::EndLate);
             }
-            if peer.had_time_to_leave() {
+            if peer.had_time_to_leave() || peer.is_silent() {
                 peer.wake();
             }
         }
@@ -196,12 +206,36 @@ impl Peer {
     /// Our side has ended, and the peer is to end its own.
     pub(super) fn leaves(&self) {
         self.head_by.set(NEVER);
+        self.ask_by.set(NEVER);
+        self.sign_by.set(NEVER);
         self.leave_by.set(self.watch.now.get() + 1 + TIME_TO_LEAVE);
     }
 
     /// Whether the peer need not be waited for any longer.
     pub(super) fn had_time_to_leave(&self) -> bool {
         self.watch.now.get() >= self.leave_by.get()
+    }
+
+    /// Beats since the listener began.
+    pub(super) fn beat(&self) -> u32 {
+        self.watch.now.get()
+    }
+
+    /// HTTP/2: the peer said something.
+    pub(super) fn hears(&self) {
+        self.ask_by.set(self.watch.now.get() + self.watch.ping_after);
+        self.sign_by.set(NEVER);
+    }
+
+    /// HTTP/2: whether the peer has said nothing for so long that it is to be asked.
+    pub(super) fn is_silent(&self) -> bool {
+        self.watch.now.get() >= self.ask_by.get()
+    }
+
+    /// HTTP/2: the peer was asked for a sign of life.
+    pub(super) fn is_asked(&self) {
+        self.ask_by.set(NEVER);
+        self.sign_by.set(self.watch.now.get() + self.watch.ping_time);
     }
 
     /// A request is being answered.
@@ -274,6 +308,8 @@ mod tests {
         Watch::new(&Limits {
             head_time: Duration::from_secs(2),
             stall_time: Duration::from_secs(4),
+            h2_ping_after: Duration::from_secs(6),
+            h2_ping_time: Duration::from_secs(2),
             ..Limits::default()
         })
     }
@@ -360,6 +396,28 @@ mod tests {
         beats(&watch, 1);
         assert!(member.peer().had_time_to_leave());
         assert_eq!(order(&member), Order::Serve);
+    }
+
+    #[test]
+    fn a_silent_peer_is_asked_and_then_ended() {
+        let watch = watch();
+        let (dead, alive) = (watch.join(), watch.join());
+        for member in [&dead, &alive] {
+            member.peer().head_ended();
+            member.peer().hears();
+        }
+        beats(&watch, 6);
+        assert!(!dead.peer().is_silent());
+        beats(&watch, 1);
+        for member in [&dead, &alive] {
+            assert!(member.peer().is_silent());
+            member.peer().is_asked();
+            assert!(!member.peer().is_silent());
+        }
+        beats(&watch, 2);
+        alive.peer().hears();
+        beats(&watch, 1);
+        assert_eq!((order(&dead), order(&alive)), (Order::EndLate, Order::Serve));
     }
 
     #[test]

@@ -10,11 +10,21 @@ use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 
+use super::line::Line;
+use super::tls::Tls;
 use super::watch::{Order, Peer};
 use crate::rt::Stream;
 
 /// What an HTTP/2 client sends first (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What a TLS client sends first: a record of the handshake (RFC 8446, section 5.1). No HTTP
+/// begins so.
+const HANDSHAKE: u8 = 0x16;
+
+/// What a peer that speaks cleartext is told where only TLS is spoken.
+const TLS_ONLY: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\n\
+    connection: close\r\ncontent-length: 40\r\n\r\nonly TLS is spoken here: ask by https://";
 
 /// Bytes that are thrown away at once while a peer leaves, how often in one turn, and how many of
 /// one peer: more than it can have on its way within our windows and its socket's buffers.
@@ -32,11 +42,10 @@ pub(super) enum Protocol {
 
 /// A connection, read and written.
 pub(super) struct Wire {
-    stream: Stream,
+    line: Line,
     peer: Rc<Peer>,
-    /// The first bytes, of which `given..len` have still to be read by hyper.
-    first: [u8; PREFACE.len()],
-    len: usize,
+    /// Bytes that were received and put back, of which `given` are read again.
+    first: Vec<u8>,
     given: usize,
     has_heads: bool,
     is_blocked: bool,
@@ -46,41 +55,63 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(stream: Stream, peer: Rc<Peer>) -> Wire {
-        let first = [0; PREFACE.len()];
-        let (has_heads, is_blocked, discarded) = (true, false, None);
-        Wire { stream, peer, first, len: 0, given: 0, has_heads, is_blocked, discarded }
+        let (line, first, has_heads) = (Line::new(stream), Vec::new(), true);
+        Wire { line, peer, first, given: 0, has_heads, is_blocked: false, discarded: None }
     }
 
-    /// Reads until it is clear what the peer speaks. `None` when it said nothing: it has closed,
-    /// or the server is finishing.
-    pub(super) async fn protocol(&mut self) -> io::Result<Option<Protocol>> {
+    /// Reads until it is clear what the peer speaks, inside TLS if it speaks that. `None` when it
+    /// said nothing: it has closed, or the server is finishing; or when it is refused.
+    pub(super) async fn protocol(&mut self, tls: Option<&Tls>) -> io::Result<Option<Protocol>> {
+        if let Some(tls) = tls {
+            poll_fn(|cx| self.poll_begun(cx)).await?;
+            if self.first.first() == Some(&HANDSHAKE) {
+                let session = tls.session().map_err(io::Error::other)?;
+                self.line.secure(session, &std::mem::take(&mut self.first))?;
+                poll_fn(|cx| self.line.poll_secured(cx)).await?;
+            } else if tls.is_only() && !self.first.is_empty() {
+                // As much of it as there is room for.
+                poll_fn(|cx| Pin::new(&mut *self).poll_write(cx, TLS_ONLY)).await?;
+                poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await?;
+                return Ok(None);
+            }
+        }
         loop {
-            let before = self.len;
-            let spoke = poll_fn(|cx| {
-                let polled = self.poll_first(cx);
-                let is_over = before == 0 && self.peer.order(cx) >= Order::Finish;
-                if polled.is_pending() && is_over { Poll::Ready(Ok(())) } else { polled }
-            });
-            spoke.await?;
-            if self.first[..self.len] != PREFACE[..self.len] {
+            let before = self.first.len();
+            if !PREFACE.starts_with(&self.first) {
                 return Ok(Some(Protocol::Http1));
             }
-            if self.len == PREFACE.len() {
+            if before == PREFACE.len() {
                 self.has_heads = false;
+                self.first = Vec::new();
                 self.peer.head_ended();
                 return Ok(Some(Protocol::Http2));
             }
-            if self.len == before {
+            poll_fn(|cx| self.poll_begun(cx)).await?;
+            if self.first.len() == before {
                 return Ok((before > 0).then_some(Protocol::Http1));
             }
         }
     }
 
+    /// Receives some of the first bytes; ready without any when there are none and the server is
+    /// finishing.
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = self.poll_first(cx);
+        let is_over = self.first.is_empty() && self.peer.order(cx) >= Order::Finish;
+        if polled.is_pending() && is_over { Poll::Ready(Ok(())) } else { polled }
+    }
+
     fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut buffer = ReadBuf::new(&mut self.first[self.len..]);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer.unfilled()))?;
-        self.len += buffer.filled().len();
+        let mut bytes = [0; PREFACE.len()];
+        let mut buffer = ReadBuf::new(&mut bytes[self.first.len()..]);
+        ready!(Pin::new(&mut self.line).poll_read(cx, buffer.unfilled()))?;
+        self.first.extend_from_slice(buffer.filled());
         Poll::Ready(Ok(()))
+    }
+
+    /// Puts `bytes` back in front of what has not been received yet; all else has been read.
+    pub(super) fn put_back(&mut self, bytes: Vec<u8>) {
+        (self.first, self.given) = (bytes, 0);
     }
 
     /// Throws away what the peer still sends, until it ends its side too, had its time, or goes on
@@ -91,13 +122,11 @@ impl Wire {
             if self.peer.had_time_to_leave() || all > DISCARD_MAX {
                 return Poll::Ready(Ok(()));
             }
-            let mut buffer = ReadBuf::new(&mut bytes);
-            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer.unfilled()));
             // A peer that is lost has left as well.
-            if read.is_err() || buffer.filled().is_empty() {
-                return Poll::Ready(Ok(()));
+            match ready!(self.line.poll_discard(cx, &mut bytes)) {
+                Ok(0) | Err(_) => return Poll::Ready(Ok(())),
+                Ok(more) => all += more,
             }
-            all += buffer.filled().len();
             self.discarded = Some(all);
         }
         cx.waker().wake_by_ref();
@@ -122,13 +151,16 @@ impl Read for Wire {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.given < this.len {
-            let end = this.len.min(this.given + buffer.remaining());
+        if this.given < this.first.len() {
+            let end = this.first.len().min(this.given + buffer.remaining());
             buffer.put_slice(&this.first[this.given..end]);
             this.given = end;
+            if end == this.first.len() {
+                (this.first, this.given) = (Vec::new(), 0);
+            }
             return Poll::Ready(Ok(()));
         }
-        ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
+        ready!(Pin::new(&mut this.line).poll_read(cx, buffer))?;
         if this.has_heads {
             this.peer.head_comes();
         }
@@ -142,7 +174,7 @@ impl Write for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let written = Pin::new(&mut self.line).poll_write(cx, bytes);
         self.keep(written)
     }
 
@@ -151,7 +183,7 @@ impl Write for Wire {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let written = Pin::new(&mut self.line).poll_write_vectored(cx, slices);
         self.keep(written)
     }
 
@@ -159,9 +191,10 @@ impl Write for Wire {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The stream buffers nothing.
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.line).poll_flush(cx);
+        // What has no buffer is flushed even while the socket has no room.
+        if self.line.buffers() { self.keep(flushed) } else { flushed }
     }
 
     /// Ends our side, and then waits for the peer's end: a socket that is closed with bytes unread
@@ -170,7 +203,7 @@ impl Write for Wire {
         let discarded = match self.discarded {
             Some(discarded) => discarded,
             None => {
-                ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+                ready!(Pin::new(&mut self.line).poll_shutdown(cx))?;
                 self.peer.leaves();
                 0
             }

@@ -15,7 +15,7 @@ use crate::mesh::lane::Receiver;
 use crate::mesh::positions::Positions;
 use crate::mesh::ticket::Tickets;
 use crate::net::body::Intake;
-use crate::net::{self, Drain, Limits};
+use crate::net::{self, Door, Drain, Limits, Tls};
 use crate::rt;
 use crate::settings::Settings;
 use crate::stats::core::CoreStats;
@@ -29,6 +29,7 @@ const MESSAGES_A_TURN: usize = 64;
 pub struct CoreSeed {
     pub core: u16,
     pub settings: Settings,
+    pub tls: Option<Arc<Tls>>,
     pub readers: Vec<Reader>,
     pub inboxes: Vec<Inbox>,
     pub positions: Positions,
@@ -62,7 +63,9 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
         draining.set(true);
         start.start();
     }));
-    net::serve(listener, Rc::new(Front::new(context)), Limits::default(), drain, seed.net).await;
+    let front = Rc::new(Front::new(context));
+    let door = Door { listener, tls: seed.tls };
+    net::serve(door, front, Limits::default(), drain, seed.net).await;
 }
 
 /// The life of the admin executor.

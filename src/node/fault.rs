@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use pumice_model::ids::ShardId;
 use pumice_shards::OpenError;
 
+use crate::args::EXIT_USAGE;
 use crate::datadir::DataDirFault;
 use crate::log::kafka::LogFault;
+use crate::net::TlsFault;
 use crate::rt;
 
 /// Why a node did not start.
@@ -36,6 +38,9 @@ pub enum StartFault {
     /// The snapshots could not be restored into a new data directory.
     #[error("{0}")]
     Restore(String),
+    /// TLS cannot be spoken with the files that there are.
+    #[error("cannot speak TLS: {0}")]
+    Tls(#[from] TlsFault),
     /// A port cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -55,10 +60,12 @@ pub enum StartFault {
 }
 
 impl StartFault {
-    /// The exit code for it: 73 for a data directory or a log of another cluster, 69 for a log or
-    /// objects that do not answer, 77 for brokers that turn us away, 78 for the machine.
+    /// The exit code for it: 64 for files of TLS that will not do, 73 for a data directory or a log
+    /// of another cluster, 69 for a log or objects that do not answer, 77 for brokers that turn us
+    /// away, 78 for the machine.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Tls(_) => EXIT_USAGE,
             Self::DataDir(_) | Self::Shard { .. } | Self::Unreadable(_) => 73,
             Self::Log(LogFault::Disagrees(_)) => 73,
             Self::Log(LogFault::Unreachable(_)) => 69,

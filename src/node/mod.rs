@@ -28,9 +28,10 @@ use crate::mesh::home::{self, Home, Message};
 use crate::mesh::inbox::Inbox;
 use crate::mesh::lane::{Receiver, lane};
 use crate::mesh::positions::Positions;
-use crate::rt;
-use crate::settings::{LogSettings, SHARDS_LEAST_BY_DEFAULT, Settings};
-use crate::signals::Signals;
+use crate::net::Tls;
+use crate::rt::{self, Runtime};
+use crate::settings::{LogSettings, RuntimeSetting, SHARDS_LEAST_BY_DEFAULT, Settings};
+use crate::signals::{Signal, Signals};
 use crate::stats::core::CoreStats;
 use crate::stats::net::NetStats;
 
@@ -42,6 +43,7 @@ pub struct Running {
     http: SocketAddr,
     admin: SocketAddr,
     signals: Signals,
+    tls: Option<Arc<Tls>>,
     phase: Arc<Phase>,
     cores: Vec<rt::Joining<()>>,
     cores_home: Home,
@@ -54,8 +56,13 @@ pub struct Running {
 
 /// Starts a node; when it returns, both ports answer.
 pub fn start(settings: Settings) -> Result<Running, StartFault> {
-    rt::probe()?;
     let process = &settings.process;
+    let runtime = Runtime::choose(match process.runtime {
+        RuntimeSetting::Auto => None,
+        RuntimeSetting::Glommio => Some(Runtime::Glommio),
+        RuntimeSetting::Tokio => Some(Runtime::Tokio),
+    })?;
+    let tls = process.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
     // Before the data directory, so that a start that fails here leaves none behind.
     let (http, sockets) = listen_all(process.http, process.cores.len())?;
     let (admin, admin_sockets) = listen_all(process.admin, 1)?;
@@ -79,11 +86,12 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
     let (order, readers, data_dir) = begin(&settings, owners, shards, readers, data_dir)?;
     // Until here a signal ends the process at once, as it would a kill: a start may have to wait
     // for brokers and objects, and nobody waits for it.
-    let signals = Signals::listen().map_err(thread_fault("signals"))?;
+    let signals = Signals::listen(tls.is_some()).map_err(thread_fault("signals"))?;
     let Order { inboxes, progress, log_stats, snapshots, snapshot_stats, stopping } = order;
     let phase = Arc::new(Phase::default());
     let mut overview = Overview {
         settings: settings.clone(),
+        runtime,
         phase: phase.clone(),
         readers,
         positions,
@@ -95,24 +103,25 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         snapshots,
         snapshot_stats,
     };
-    let cores = spawn_cores(&mut overview, inboxes, sockets, lanes)?;
+    let cores = spawn_cores(&mut overview, tls.as_ref(), inboxes, sockets, lanes)?;
     let (sender, lane) = lane(home::LANE);
     let run = move || cores::serve_admin(overview, admin_sockets, lane);
-    let admin_core = spawned(rt::spawn("admin", None, run), "admin")?;
+    let admin_core = spawned(runtime.spawn("admin", None, run), "admin")?;
     phase.serve();
-    let admin_home = Home::new(vec![sender]);
-    tracing::info!("serving {http}, admin on {admin}, data in {}", process.data_dir.display());
+    let place = process.data_dir.display();
+    tracing::info!("serving {http}, admin on {admin}, data in {place}, on {runtime}");
     Ok(Running {
         http,
         admin,
         signals,
+        tls,
         phase,
         cores,
         cores_home,
         stopping,
         abandoned,
         admin_core,
-        admin_home,
+        admin_home: Home::new(vec![sender]),
         _data_dir: data_dir,
     })
 }
@@ -140,28 +149,30 @@ fn begin(
 
 fn spawn_cores(
     overview: &mut Overview,
+    tls: Option<&Arc<Tls>>,
     inboxes: Vec<Inbox>,
     sockets: Vec<TcpListener>,
     lanes: Vec<Receiver<Message>>,
 ) -> Result<Vec<rt::Joining<()>>, StartFault> {
     let mut cores = Vec::new();
     for (core, (socket, lane)) in sockets.into_iter().zip(lanes).enumerate() {
-        let seed = seed(core, overview, &inboxes);
+        let seed = seed(core, overview, tls, &inboxes);
         overview.cores.push(seed.stats.clone());
         overview.nets.push(seed.net.clone());
         let name = format!("core-{core}");
         let cpu = Some(overview.settings.process.cores[core]);
         let run = move || cores::serve(seed, socket, lane);
-        cores.push(spawned(rt::spawn(&name, cpu, run), &name)?);
+        cores.push(spawned(overview.runtime.spawn(&name, cpu, run), &name)?);
     }
     Ok(cores)
 }
 
-fn seed(core: usize, overview: &Overview, inboxes: &[Inbox]) -> CoreSeed {
+fn seed(core: usize, overview: &Overview, tls: Option<&Arc<Tls>>, inboxes: &[Inbox]) -> CoreSeed {
     CoreSeed {
         // Cores are CPUs, of which there are fewer than 65,536.
         core: core as u16,
         settings: overview.settings.clone(),
+        tls: tls.cloned(),
         readers: overview.readers.clone(),
         inboxes: inboxes.to_vec(),
         positions: overview.positions.clone(),
@@ -186,14 +197,27 @@ impl Running {
     /// a failure for whoever watches it.
     pub fn wait(mut self) -> ExitCode {
         while !self.cores.iter().any(rt::Joining::is_finished) {
-            if let Some(name) = self.signals.next(LOOK_AT_CORES) {
-                tracing::info!("{name}: finishing what is in flight; again to end at once");
-                return self.stop();
+            match self.signals.next(LOOK_AT_CORES) {
+                Some(Signal::End(name)) => {
+                    tracing::info!("{name}: finishing what is in flight; again to end at once");
+                    return self.stop();
+                }
+                Some(Signal::Reload) => self.reload(),
+                None => {}
             }
         }
         tracing::error!("a serving core ended by itself: stopping the node");
         self.stop();
         ExitCode::FAILURE
+    }
+
+    /// Reads the certificate again; one that will not do leaves the old one.
+    fn reload(&self) {
+        match self.tls.as_ref().map(|tls| tls.reload()) {
+            Some(Ok(())) => tracing::info!("SIGHUP: new connections get the certificate anew"),
+            Some(Err(fault)) => tracing::warn!("SIGHUP: the old certificate stays: {fault}"),
+            None => {}
+        }
     }
 
     /// Stops accepting, finishes what is in flight, commits it and ends every thread.

@@ -1,6 +1,7 @@
-//! How other threads wake tasks of a core. A busy core hears its bell once a turn, for the price of
-//! a load; only one that sleeps costs the ringer a system call. The runtime's own way reaches a
-//! busy core no sooner than that enters its rings, which may be milliseconds.
+//! How other threads wake tasks of a core on glommio. A busy core hears its bell once a turn, for
+//! the price of a load; only one that sleeps costs the ringer a system call. The runtime's own way
+//! reaches a core only when it enters its rings, which ours do not (see [`super::on_glommio`]): a
+//! waker of a task must never be given to another thread. On tokio it may, and there are no bells.
 //!
 //! No ring is lost. A ringer marks its line, then the bell, then looks whether the core sleeps; the
 //! core says that it sleeps, then looks at the bell. All four are sequentially consistent, so one
@@ -55,7 +56,8 @@ impl std::fmt::Debug for Bell {
 }
 
 impl Line {
-    /// A line to this core; `None` on a thread that is none.
+    /// A line to this core; `None` on a thread that is none, and where tasks need none to be woken
+    /// by other threads.
     pub fn here() -> Option<Line> {
         let bell = BELL.with(|bell| bell.get().cloned())?;
         let wire = Arc::new(Wire { bell: Arc::clone(&bell), is_rung: AtomicBool::new(false) });
@@ -191,7 +193,7 @@ mod tests {
 
     use futures_util::task::AtomicWaker;
 
-    use super::super::{spawn, yield_now};
+    use super::super::{Runtime, on_each, yield_now};
     use super::*;
 
     #[test]
@@ -201,26 +203,33 @@ mod tests {
 
     #[test]
     fn a_place_is_used_again() {
-        let places = spawn("bell-places", None, || async {
-            let (one, two) = (Line::here().unwrap(), Line::here().unwrap());
-            let first = one.place;
-            drop(one);
-            (first, two.place, Line::here().unwrap().place)
+        on_each(|runtime| {
+            let places = runtime.spawn("bell-places", None, || async {
+                let (one, two) = (Line::here()?, Line::here()?);
+                let first = one.place;
+                drop(one);
+                Some((first, two.place, Line::here()?.place))
+            });
+            let lines = (runtime == Runtime::Glommio).then_some((0, 1, 0));
+            assert_eq!(places.unwrap().join().unwrap(), lines);
         });
-        assert_eq!(places.unwrap().join().unwrap(), (0, 1, 0));
     }
 
     /// The core sleeps, and is busy, by turns; a ring that is lost hangs the test.
     #[test]
     fn every_ring_is_heard_by_a_core_asleep_or_busy() {
-        const RINGS: usize = 20_000;
+        on_each(|runtime| rings_are_heard(runtime, 20_000));
+    }
+
+    fn rings_are_heard(runtime: Runtime, rings: usize) {
         let asked = Arc::new((AtomicWaker::new(), AtomicBool::new(false)));
         let ringer = Arc::clone(&asked);
-        let core = spawn("bell-ears", None, move || async move {
-            let line = Line::here().unwrap();
-            for n in 0..RINGS {
+        let core = runtime.spawn("bell-ears", None, move || async move {
+            let line = Line::here();
+            for n in 0..rings {
                 poll_fn(|cx| {
-                    asked.0.register(line.to(cx.waker()));
+                    let task = cx.waker();
+                    asked.0.register(line.as_ref().map_or(task, |line| line.to(task)));
                     if asked.1.swap(false, Ordering::SeqCst) {
                         return Poll::Ready(());
                     }
@@ -231,8 +240,8 @@ mod tests {
                     yield_now().await;
                 }
             }
-        })
-        .unwrap();
+        });
+        let core = core.unwrap();
         while !core.is_finished() {
             if !ringer.1.swap(true, Ordering::SeqCst) {
                 ringer.0.wake();

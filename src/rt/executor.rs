@@ -1,33 +1,20 @@
-//! Starts executors, each on a named thread of its own, and queues tasks on the one that is
-//! running. It must never run a new task before the caller has gone on (see `spawn_local`).
+//! Starts executors of either runtime, each on a named thread of its own, and queues tasks on the
+//! one that is running. It must never run a new task before the caller has gone on.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, SyncSender};
 use std::task::{Context, Poll};
 use std::thread;
-use std::time::Duration;
 
-use glommio::{LocalExecutor, LocalExecutorBuilder, Placement, TaskQueueHandle};
-
-use super::pulse::{self, Turns};
-use super::readiness;
-
-/// Memory registered with each of an executor's three rings, in bytes: the least the runtime
-/// takes. We read and write sockets directly, so the rings carry no data, and it counts against
-/// the limit of locked memory (8 MiB by default, all executors of a user together).
-const RING_MEMORY: usize = 64 << 10;
-
-/// The runtime's preempt timer: the longest a busy core goes without entering its rings. Sockets,
-/// timers and lines do not wait for that, see [`super::look_again`]. Not shorter, since the timer
-/// can put a core to sleep with work to do, see [`super::pulse`].
-const TURN: Duration = Duration::from_millis(100);
+use super::runtime::Runtime;
+use super::{on_glommio, on_tokio};
 
 /// An executor that was started; see [`Joining::join`].
 #[derive(Debug)]
 pub struct Joining<T> {
-    /// `None` is an executor that could not be made, which [`spawn`] has reported already.
+    /// `None` is an executor that could not be made, which [`Runtime::spawn`] has reported already.
     thread: thread::JoinHandle<Option<T>>,
 }
 
@@ -68,66 +55,56 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or("a panic without a text").to_owned()
 }
 
-/// Starts a thread called `name` with an executor, pinned to `cpu` when one is given, that runs
-/// the future of `make_future` to its end. Tasks that still wait for a socket or a timer then are
-/// dropped.
-///
-/// # Errors
-/// When the thread, its rings or its epoll instance cannot be made; [`super::probe`] tells why.
-pub fn spawn<M, F, T>(name: &str, cpu: Option<usize>, make_future: M) -> io::Result<Joining<T>>
-where
-    M: FnOnce() -> F + Send + 'static,
-    F: Future<Output = T> + 'static,
-    T: Send + 'static,
-{
-    let (started, starting) = mpsc::sync_channel(1);
-    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let executor = match make_executor(cpu) {
-            Ok(executor) => executor,
-            Err(fault) => {
-                let _ = started.send(Err(fault));
-                return None;
-            }
-        };
-        let _ = started.send(Ok(()));
-        Some(executor.run(async move {
-            let turns = Turns::default();
-            let pulse = queue(pulse::keep(turns.clone()));
-            spawn_local(readiness::drive(turns));
-            let value = make_future().await;
-            readiness::close();
-            drop(pulse);
-            // What nothing can wake any more was queued by `close`; let it be dropped.
-            yield_now().await;
-            value
-        }))
-    })?;
-    starting
-        .recv()
-        .unwrap_or_else(|_| Err(io::Error::other("the executor panicked at its start")))?;
-    Ok(Joining { thread })
+impl Runtime {
+    /// Starts a thread called `name` with an executor, pinned to `cpu` when one is given, that runs
+    /// the future of `make_future` to its end. Tasks that still wait for a socket or a timer then
+    /// are dropped. A panic of any task ends the executor.
+    ///
+    /// # Errors
+    /// When the thread or what its executor needs cannot be made; [`super::probe`] tells why.
+    pub fn spawn<M, F, T>(
+        self,
+        name: &str,
+        cpu: Option<usize>,
+        make_future: M,
+    ) -> io::Result<Joining<T>>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future<Output = T> + 'static,
+        T: Send + 'static,
+    {
+        let (started, starting) = mpsc::sync_channel(1);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            self.settle();
+            let future = async move { make_future().await };
+            Some(match self {
+                Runtime::Glommio => on_glommio::run(told(on_glommio::make(cpu), started)?, future),
+                Runtime::Tokio => on_tokio::run(told(on_tokio::make(cpu), started)?, future),
+            })
+        })?;
+        starting
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the executor panicked at its start")))?;
+        Ok(Joining { thread })
+    }
 }
 
-fn make_executor(cpu: Option<usize>) -> io::Result<LocalExecutor> {
-    readiness::open()?;
-    LocalExecutorBuilder::new(cpu.map_or(Placement::Unbound, Placement::Fixed))
-        .io_memory(RING_MEMORY)
-        .preempt_timer(TURN)
-        .make()
-        .map_err(|fault| io::Error::other(fault.to_string()))
+/// The executor that was made; whoever waits in [`Runtime::spawn`] is told how that went.
+fn told<E>(made: io::Result<E>, started: SyncSender<io::Result<()>>) -> Option<E> {
+    let (executor, how) = match made {
+        Ok(executor) => (Some(executor), Ok(())),
+        Err(fault) => (None, Err(fault)),
+    };
+    let _ = started.send(how);
+    executor
 }
 
 /// Queues `task` on this core; it runs after the tasks that are queued already.
-///
-/// The runtime's own spawn runs the task at once. Under HTTP/2 each reply would then be finished,
-/// and flushed, before the next request is read: deferring tripled throughput.
 pub fn spawn_local(task: impl Future<Output = ()> + 'static) {
-    queue(task).detach();
-}
-
-fn queue<T: 'static>(task: impl Future<Output = T> + 'static) -> glommio::Task<T> {
-    // The default queue exists as long as the executor.
-    glommio::spawn_local_into(task, TaskQueueHandle::default()).expect("tasks run on a core")
+    match Runtime::here() {
+        Runtime::Glommio => on_glommio::spawn_local(task),
+        Runtime::Tokio => on_tokio::spawn_local(task),
+    }
 }
 
 /// Lets every task that is queued now run once, and those that a socket or a timer is ready for.
@@ -145,8 +122,10 @@ pub async fn yield_now() {
 
 /// Queues the task of `cx` behind those that are queued now, as [`yield_now`] does.
 pub fn queue_again(cx: &Context<'_>) {
-    readiness::look_again();
-    cx.waker().wake_by_ref();
+    match Runtime::here() {
+        Runtime::Glommio => cx.waker().wake_by_ref(),
+        Runtime::Tokio => on_tokio::queue_again(cx),
+    }
 }
 
 #[cfg(test)]
@@ -154,95 +133,136 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
     use std::cell::RefCell;
     use std::rc::Rc;
-
-    use futures_util::task::AtomicWaker;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
 
+    use super::super::{on_each, sleep};
     use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
 
     #[test]
     fn returns_the_value_of_its_future() {
-        let core =
-            spawn("core-test", Some(0), || async { thread::current().name().map(str::to_owned) });
-        assert_eq!(core.unwrap().join().unwrap().unwrap(), "core-test");
+        on_each(|runtime| {
+            let name = || async { thread::current().name().map(str::to_owned) };
+            let core = runtime.spawn("core-test", Some(0), name);
+            assert_eq!(core.unwrap().join().unwrap().unwrap(), "core-test");
+        });
+    }
+
+    #[test]
+    fn a_core_stays_on_its_cpu() {
+        on_each(|runtime| {
+            let allowed = || async {
+                let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+                let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+                line.unwrap().trim().to_owned()
+            };
+            assert_eq!(runtime.spawn("core-cpu", Some(0), allowed).unwrap().join().unwrap(), "0");
+        });
     }
 
     #[test]
     fn a_panic_is_told_with_the_name_of_the_thread() {
-        let core = spawn("core-7", None, || async { panic!("shard {} is gone", 3) });
-        let crashed = core.unwrap().join().unwrap_err();
-        assert_eq!(crashed.to_string(), "core-7 panicked: shard 3 is gone");
+        on_each(|runtime| {
+            let core = runtime.spawn("core-7", None, || async { panic!("shard {} is gone", 3) });
+            let crashed = core.unwrap().join().unwrap_err();
+            assert_eq!(crashed.to_string(), "core-7 panicked: shard 3 is gone");
+        });
+    }
+
+    #[test]
+    fn a_panic_of_a_task_ends_its_core() {
+        on_each(|runtime| {
+            let core = runtime.spawn("core-8", None, || async {
+                spawn_local(async { panic!("a task is gone") });
+                sleep(LONG).await;
+            });
+            let crashed = core.unwrap().join().unwrap_err();
+            assert_eq!(crashed.to_string(), "core-8 panicked: a task is gone");
+        });
     }
 
     #[test]
     fn a_cpu_that_is_not_there_is_an_error() {
-        assert!(spawn("core-none", Some(100_000), || async {}).is_err());
+        on_each(|runtime| {
+            assert!(runtime.spawn("core-none", Some(1_023), || async {}).is_err());
+            assert!(runtime.spawn("core-none", Some(100_000), || async {}).is_err());
+        });
     }
 
     #[test]
     fn a_spawned_task_runs_after_its_spawner_goes_on() {
-        let order = spawn("core-order", None, || async {
-            let order = Rc::new(RefCell::new(Vec::new()));
-            for n in 0..3 {
-                let order = Rc::clone(&order);
-                spawn_local(async move { order.borrow_mut().push(n) });
-            }
-            order.borrow_mut().push(9);
-            yield_now().await;
-            order.take()
+        on_each(|runtime| {
+            let order = runtime.spawn("core-order", None, || async {
+                let order = Rc::new(RefCell::new(Vec::new()));
+                for n in 0..3 {
+                    let order = Rc::clone(&order);
+                    spawn_local(async move { order.borrow_mut().push(n) });
+                }
+                order.borrow_mut().push(9);
+                yield_now().await;
+                order.take()
+            });
+            assert_eq!(order.unwrap().join().unwrap(), [9, 0, 1, 2]);
         });
-        assert_eq!(order.unwrap().join().unwrap(), [9, 0, 1, 2]);
+    }
+
+    struct Dropped(Arc<AtomicBool>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
     }
 
     #[test]
     fn tasks_left_behind_are_dropped() {
-        struct Dropped(Arc<AtomicBool>);
-        impl Drop for Dropped {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::SeqCst);
-            }
-        }
-        let dropped = Arc::new(AtomicBool::new(false));
-        let held = Dropped(Arc::clone(&dropped));
-        let core = spawn("core-left", None, || async {
-            spawn_local(async move {
-                let _held = held;
-                super::super::sleep(Duration::from_secs(3600)).await;
+        on_each(|runtime| {
+            let all: Vec<_> = (0..3).map(|_| Arc::new(AtomicBool::new(false))).collect();
+            let [waits, spins, sleeps] = [0, 1, 2].map(|n| Dropped(Arc::clone(&all[n])));
+            let core = runtime.spawn("core-left", None, || async {
+                spawn_local(async move {
+                    let _held = waits;
+                    sleep(LONG).await;
+                });
+                spawn_local(async move {
+                    let _held = spins;
+                    loop {
+                        yield_now().await;
+                    }
+                });
+                yield_now().await;
+                // Never polled at all.
+                spawn_local(async move { drop(sleeps) });
             });
-            yield_now().await;
+            core.unwrap().join().unwrap();
+            assert!(all.iter().all(|dropped| dropped.load(Ordering::SeqCst)), "{runtime}: {all:?}");
         });
-        core.unwrap().join().unwrap();
-        assert!(dropped.load(Ordering::SeqCst));
     }
 
+    /// Tasks that always wake themselves must not keep a core from its timers and sockets.
     #[test]
-    fn another_thread_wakes_a_sleeping_core() {
-        struct Bell {
-            waker: AtomicWaker,
-            rung: AtomicBool,
-        }
-        let bell = Arc::new(Bell { waker: AtomicWaker::new(), rung: AtomicBool::new(false) });
-        let ringer = Arc::clone(&bell);
-        let core = spawn("core-asleep", None, move || async move {
-            for _ in 0..100 {
-                poll_fn(|cx| {
-                    bell.waker.register(cx.waker());
-                    if bell.rung.swap(false, Ordering::SeqCst) {
-                        return Poll::Ready(());
-                    }
-                    Poll::Pending
-                })
-                .await;
-            }
-        })
-        .unwrap();
-        // Without a wake-up that reaches the ring the core sleeps for ever and the test hangs.
-        while !core.is_finished() {
-            ringer.rung.store(true, Ordering::SeqCst);
-            ringer.waker.wake();
-            thread::sleep(Duration::from_micros(300));
-        }
-        core.join().unwrap();
+    fn a_busy_core_hears_its_timers_and_sockets() {
+        on_each(|runtime| {
+            let socket = super::super::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let address = socket.local_addr().unwrap();
+            let core = runtime.spawn("core-busy", None, move || async move {
+                for _ in 0..3 {
+                    spawn_local(async {
+                        poll_fn(|cx| {
+                            cx.waker().wake_by_ref();
+                            Poll::<()>::Pending
+                        })
+                        .await;
+                    });
+                }
+                sleep(Duration::from_millis(1)).await;
+                super::super::Listener::new(socket).unwrap().accept().await.unwrap();
+            });
+            let _client = std::net::TcpStream::connect(address).unwrap();
+            core.unwrap().join().unwrap();
+        });
     }
 }

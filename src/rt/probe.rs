@@ -11,7 +11,7 @@ const MEMLOCK_MIN: u64 = 512 << 10;
 /// The oldest kernel whose io_uring has every operation the runtime asks for.
 const KERNEL_MIN: (u32, u32) = (5, 8);
 
-/// What this machine lacks to run an executor. Its text is one line with the remedy.
+/// What this machine lacks to run executors on io_uring. Its text is one line with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missing {
     /// The running kernel, `(major, minor)`.
@@ -35,7 +35,8 @@ impl fmt::Display for Missing {
             Missing::Forbidden => write!(
                 f,
                 "io_uring is forbidden here: in a container use the seccomp profile in docker/ \
-                 (or seccomp=unconfined), elsewhere set sysctl kernel.io_uring_disabled=0"
+                 (or seccomp=unconfined), elsewhere set sysctl kernel.io_uring_disabled=0, or \
+                 serve with --runtime tokio"
             ),
             Missing::LockedMemory(have) => write!(
                 f,
@@ -54,8 +55,8 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// Checks kernel, policy and limits, and raises this process's soft limits of locked memory and of
-/// open files (one a connection) to its hard ones.
+/// Checks kernel, policy and limits, and raises this process's soft limit of locked memory to its
+/// hard one.
 ///
 /// # Errors
 /// The first thing that is missing.
@@ -64,7 +65,6 @@ pub fn probe() -> Result<(), Missing> {
     if (major, minor) < KERNEL_MIN {
         return Err(Missing::Kernel(major, minor));
     }
-    raise(libc::RLIMIT_NOFILE);
     let locked = raise(libc::RLIMIT_MEMLOCK);
     if locked < MEMLOCK_MIN {
         return Err(Missing::LockedMemory(locked));
@@ -77,6 +77,11 @@ pub fn probe() -> Result<(), Missing> {
             _ => Missing::Ring(fault.to_string()),
         }),
     }
+}
+
+/// Raises this process's soft limit of open files, one a connection, to its hard one.
+pub(super) fn raise_open_files() {
+    raise(libc::RLIMIT_NOFILE);
 }
 
 /// The running kernel as `(major, minor)`; zeros when its name cannot be read.
@@ -122,6 +127,7 @@ fn try_ring() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::super::Runtime;
     use super::*;
 
     #[test]
@@ -147,7 +153,8 @@ mod tests {
         if let Err(missing) = probe() {
             println!("skipped: {missing}");
         } else {
-            assert!(super::super::spawn("probe", None, || async {}).unwrap().join().is_ok());
+            let core = Runtime::Glommio.spawn("probe", None, || async {});
+            assert!(core.unwrap().join().is_ok());
         }
     }
 }

@@ -1,339 +1,53 @@
-//! Tells tasks of this core when their socket may be read or written: one edge-triggered epoll
-//! instance a core, and one task that asks it between turns. That task parks in the ring when
-//! nothing is ready; it must never block the thread itself.
-//!
-//! Why not a poll in the ring for every socket: each completion interrupts the core and each short
-//! read arms another poll, so that a request costs two ring entries more than it must. Here a busy
-//! core asks once a turn, with one call for all its sockets.
-//!
-//! Invariant: an edge is remembered until a call has said `WouldBlock`, or has moved less than it
-//! was asked to (then the next edge comes by itself). Hence no edge is lost, whenever it comes.
+//! A socket watched by its core: through our own epoll instance under glommio, through tokio's
+//! under tokio. Both are asked alike, and neither must be asked on another core.
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::os::fd::RawFd;
+use std::task::{Context, Poll};
 
-use futures_util::FutureExt;
-use futures_util::io::AsyncRead;
-use glommio::net::TcpStream;
-use glommio::timer::Timer;
-
-use super::executor::yield_now;
-use super::pulse::Turns;
-use super::{bell, timers};
-
-/// The token of the core's bell, which no socket gets.
-const BELL: u64 = u64::MAX;
-
-/// How long a core sleeps at most while the process has no descriptor left to park with.
-const NO_DESCRIPTOR: Duration = Duration::from_millis(10);
-
-/// Events taken from the kernel by one call; what is left comes with the next turn.
-const EVENTS: usize = 256;
-
-thread_local! {
-    static POLLER: OnceCell<Rc<Poller>> = const { OnceCell::new() };
-}
-
-struct Poller {
-    epoll: OwnedFd,
-    events: RefCell<Vec<libc::epoll_event>>,
-    /// By token, which is what the kernel gives back with an edge.
-    sources: RefCell<Vec<Option<Rc<Source>>>>,
-    free: RefCell<Vec<usize>>,
-    /// The driving task while it is parked. Taking it out is the order to look again.
-    parked: RefCell<Option<Waker>>,
-    parked_until: Cell<Option<Instant>>,
-    closed: Cell<bool>,
-}
-
-/// What is known of one socket, and who waits to know more.
-struct Source {
-    readable: Cell<bool>,
-    writable: Cell<bool>,
-    /// The peer has shut its side. No edge will say so again, so `readable` must stay.
-    hung_up: Cell<bool>,
-    reader: RefCell<Option<Waker>>,
-    writer: RefCell<Option<Waker>>,
-}
+use super::runtime::Runtime;
+use super::{epoll, on_tokio};
 
 /// A socket watched by this core.
-pub(super) struct Watched {
-    poller: Rc<Poller>,
-    source: Rc<Source>,
-    token: usize,
-}
-
-/// Makes this thread's poller; before its executor is made.
-#[expect(unsafe_code, reason = "std has no epoll")]
-pub(super) fn open() -> io::Result<()> {
-    // SAFETY: the call takes no pointer.
-    let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
-    if epoll < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the call just made this descriptor and nobody else knows it.
-    let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
-    add(&epoll, bell::open()?, libc::EPOLLIN | libc::EPOLLET, BELL)?;
-    let poller = Poller {
-        epoll,
-        events: RefCell::new(vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS]),
-        sources: RefCell::default(),
-        free: RefCell::default(),
-        parked: RefCell::default(),
-        parked_until: Cell::default(),
-        closed: Cell::default(),
-    };
-    let is_first = POLLER.with(|this| this.set(Rc::new(poller))).is_ok();
-    assert!(is_first, "a thread runs one executor");
-    Ok(())
-}
-
-/// Lets go of every task that waits for a socket or a timer, and ends [`drive`].
-pub(super) fn close() {
-    let poller = Poller::current();
-    poller.closed.set(true);
-    let sources = poller.sources.borrow().clone();
-    for source in sources.into_iter().flatten() {
-        source.reader.take();
-        source.writer.take();
-    }
-    timers::clear();
-    bell::clear();
-    poller.look_again();
-}
-
-/// Wakes the driving task if it would sleep past `at`.
-pub(super) fn wake_by(at: Instant) {
-    let poller = Poller::current();
-    if poller.parked_until.get().is_none_or(|until| at < until) {
-        poller.look_again();
-    }
-}
-
-/// Has the core look at its sockets, timers and lines once the tasks that are queued now have run.
-/// A task that wakes itself must call this, or it keeps the core from its ring, and so from hearing
-/// of anything else, until the runtime's preempt timer fires.
-pub fn look_again() {
-    Poller::current().look_again();
-}
-
-/// Wakes whom edges and timers concern, turn after turn, until [`close`].
-pub(super) async fn drive(turns: Turns) {
-    let poller = Poller::current();
-    let mut armed = None;
-    while !poller.closed.get() {
-        turns.take();
-        let woken = poller.collect() + timers::fire() + bell::answer();
-        if woken > 0 {
-            // Queued behind the tasks just woken: the turn is theirs.
-            yield_now().await;
-        } else {
-            poller.park(&mut armed).await;
-        }
-    }
-}
-
-impl Poller {
-    fn current() -> Rc<Poller> {
-        POLLER.with(|this| Rc::clone(this.get().expect("sockets and timers are used on a core")))
-    }
-
-    fn look_again(&self) {
-        wake(&self.parked);
-    }
-
-    /// Takes the edges there are, without waiting. Returns how many.
-    #[expect(unsafe_code, reason = "std has no epoll")]
-    fn collect(&self) -> usize {
-        let mut events = self.events.borrow_mut();
-        // SAFETY: the pointer and the length are those of `events`, which outlives the call.
-        let taken = unsafe {
-            libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), EVENTS as i32, 0)
-        };
-        // Fails only when a signal came between (EINTR): nothing was taken.
-        let taken = usize::try_from(taken).unwrap_or(0);
-        for event in &events[..taken] {
-            let (flags, token) = (event.events, event.u64 as usize);
-            // A token is reused no sooner than a task has run, and none runs in this loop.
-            let source = self.sources.borrow().get(token).cloned().flatten();
-            if let Some(source) = source {
-                source.edge(flags as i32);
-            }
-        }
-        taken
-    }
-
-    /// Waits in the ring until there is an edge, a timer is due, or someone says to look again.
-    async fn park(&self, armed: &mut Option<TcpStream>) {
-        if !bell::falls_asleep() {
-            return;
-        }
-        if armed.is_none() {
-            *armed = self.arm().ok();
-        }
-        let now = Instant::now();
-        let mut until = timers::next();
-        if armed.is_none() {
-            until = Some(until.map_or(now + NO_DESCRIPTOR, |at| at.min(now + NO_DESCRIPTOR)));
-        }
-        let mut timer = until.map(|at| Timer::new(at.saturating_duration_since(now)));
-        self.parked_until.set(until);
-        let mut asleep = false;
-        let edge = poll_fn(|cx| {
-            if asleep && self.parked.borrow().is_none() {
-                return Poll::Ready(false);
-            }
-            asleep = true;
-            self.parked.replace(Some(cx.waker().clone()));
-            if let Some(ring) = armed.as_mut()
-                && Pin::new(ring).poll_read(cx, &mut [0]).is_ready()
-            {
-                return Poll::Ready(true);
-            }
-            match timer.as_mut().map(|timer| timer.poll_unpin(cx)) {
-                Some(Poll::Ready(_)) => Poll::Ready(false),
-                _ => Poll::Pending,
-            }
-        })
-        .await;
-        bell::wakes_up();
-        self.parked.take();
-        if edge {
-            *armed = None;
-        }
-    }
-
-    /// Has the ring poll the epoll instance, once.
-    ///
-    /// The runtime polls nothing but what it takes for a socket, and it does so as soon as that is
-    /// made. So it gets a duplicate of our descriptor, made and closed once a sleep; its read then
-    /// fails (this is no socket), but not before the poll has completed, which is all we ask.
-    #[expect(unsafe_code, reason = "the runtime takes a foreign descriptor as a raw one only")]
-    fn arm(&self) -> io::Result<TcpStream> {
-        let epoll = self.epoll.try_clone()?;
-        // SAFETY: the duplicate is open, and nobody else owns it.
-        Ok(unsafe { TcpStream::from_raw_fd(epoll.into_raw_fd()) })
-    }
-}
-
-impl Source {
-    fn edge(&self, flags: i32) {
-        let hung_up = flags & (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) != 0;
-        if hung_up {
-            self.hung_up.set(true);
-        }
-        if hung_up || flags & libc::EPOLLIN != 0 {
-            self.readable.set(true);
-            wake(&self.reader);
-        }
-        if flags & (libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR) != 0 {
-            self.writable.set(true);
-            wake(&self.writer);
-        }
-    }
+pub(super) enum Watched {
+    Glommio(epoll::Watched),
+    Tokio(on_tokio::Watched),
 }
 
 impl Watched {
-    /// Watches `fd` until this is dropped. The owner of `fd` must drop it right after this, which
-    /// takes it out of the epoll instance, and must never duplicate it.
+    /// Watches `fd` until this is dropped. The owner of `fd` must drop it right after this, and
+    /// must never duplicate it.
     pub(super) fn new(fd: RawFd) -> io::Result<Watched> {
-        let poller = Poller::current();
-        let token = poller.free.borrow().last().copied();
-        let token = token.unwrap_or(poller.sources.borrow().len());
-        let flags = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
-        add(&poller.epoll, fd, flags, token as u64)?;
-        // The first try costs less than waiting to be told: a new connection mostly has bytes.
-        let source = Rc::new(Source {
-            readable: Cell::new(true),
-            writable: Cell::new(true),
-            hung_up: Cell::new(false),
-            reader: RefCell::default(),
-            writer: RefCell::default(),
-        });
-        let mut sources = poller.sources.borrow_mut();
-        match poller.free.borrow_mut().pop() {
-            Some(free) => sources[free] = Some(Rc::clone(&source)),
-            None => sources.push(Some(Rc::clone(&source))),
-        }
-        drop(sources);
-        Ok(Watched { poller, source, token })
+        Ok(match Runtime::here() {
+            Runtime::Glommio => Watched::Glommio(epoll::Watched::new(fd)?),
+            Runtime::Tokio => Watched::Tokio(on_tokio::Watched::new(fd)?),
+        })
     }
 
     /// Runs `receive` while there may be something to read. `is_short` says that its result
     /// emptied the socket.
     pub(super) fn poll_read<T>(
         &self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
         receive: impl FnMut() -> io::Result<T>,
         is_short: impl Fn(&T) -> bool,
     ) -> Poll<io::Result<T>> {
-        let source = &*self.source;
-        let is_short = |moved: &T| is_short(moved) && !source.hung_up.get();
-        poll(cx, &source.readable, &source.reader, receive, is_short)
+        match self {
+            Watched::Glommio(watched) => watched.poll_read(cx, receive, is_short),
+            Watched::Tokio(watched) => watched.poll_read(cx, receive, is_short),
+        }
     }
 
     /// Runs `send` while there may be room to write. `is_short` says that its result filled it.
     pub(super) fn poll_write<T>(
         &self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
         send: impl FnMut() -> io::Result<T>,
         is_short: impl Fn(&T) -> bool,
     ) -> Poll<io::Result<T>> {
-        poll(cx, &self.source.writable, &self.source.writer, send, is_short)
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        self.poller.sources.borrow_mut()[self.token] = None;
-        self.poller.free.borrow_mut().push(self.token);
-    }
-}
-
-#[expect(unsafe_code, reason = "std has no epoll")]
-fn add(epoll: &OwnedFd, fd: RawFd, flags: i32, token: u64) -> io::Result<()> {
-    let mut event = libc::epoll_event { events: flags as u32, u64: token };
-    // SAFETY: `event` is valid for the call, which copies it.
-    match unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-fn wake(waiting: &RefCell<Option<Waker>>) {
-    if let Some(waker) = waiting.take() {
-        waker.wake();
-    }
-}
-
-fn poll<T>(
-    cx: &Context<'_>,
-    ready: &Cell<bool>,
-    waiting: &RefCell<Option<Waker>>,
-    mut call: impl FnMut() -> io::Result<T>,
-    is_short: impl Fn(&T) -> bool,
-) -> Poll<io::Result<T>> {
-    while ready.get() {
-        match call() {
-            Ok(moved) => {
-                ready.set(!is_short(&moved));
-                return Poll::Ready(Ok(moved));
-            }
-            Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => ready.set(false),
-            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
-            Err(fault) => return Poll::Ready(Err(fault)),
+        match self {
+            Watched::Glommio(watched) => watched.poll_write(cx, send, is_short),
+            Watched::Tokio(watched) => watched.poll_write(cx, send, is_short),
         }
     }
-    let mut waiting = waiting.borrow_mut();
-    match waiting.as_mut() {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *waiting = Some(cx.waker().clone()),
-    }
-    Poll::Pending
 }

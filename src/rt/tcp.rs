@@ -1,5 +1,5 @@
 //! Listening and connected TCP sockets of one core, as hyper wants them. They read and write
-//! directly, without the ring, and must never be moved to another core.
+//! directly on either runtime, without a ring, and must never be moved to another core.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Write as _};
@@ -96,7 +96,7 @@ impl Listener {
         Some((Stream::new(socket).ok()?, peer))
     }
 
-    fn poll_accept(&self, cx: &Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         self.watched.poll_read(cx, || self.socket.accept(), |_| false)
     }
 }

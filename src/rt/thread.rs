@@ -20,6 +20,21 @@ pub fn background<T: Send + 'static>(
     })
 }
 
+/// Moves the calling thread to one CPU.
+#[expect(unsafe_code, reason = "affinity of the calling thread needs libc")]
+pub(super) fn pin(cpu: usize) -> io::Result<()> {
+    if cpu >= libc::CPU_SETSIZE as usize {
+        return Err(io::Error::other(format!("there is no CPU {cpu}")));
+    }
+    // SAFETY: the set is plain bytes, `cpu` lies within it, and the kernel reads within its size.
+    let moved = unsafe {
+        let mut set: libc::cpu_set_t = mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, size_of_val(&set), &set)
+    };
+    if moved == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Best effort: a thread that may not be moved or slowed down still does its work.
 #[expect(unsafe_code, reason = "affinity and priority of the calling thread need libc")]
 fn keep_off(serving: &[usize]) {

@@ -1,9 +1,9 @@
-//! Timers of this core: one ordered map, looked at once a turn. A timer is made, moved and dropped
-//! without a system call; it fires on the core it was last polled on, never early, and at most
-//! about a turn late.
+//! Timers of this core: one ordered map, looked at once a turn, on tokio when its timer says so. A
+//! timer is made, moved and dropped without a system call; it fires on the core it was last polled
+//! on, never early, and at most about a turn and a millisecond late.
 //!
-//! The runtime's own timers cannot be `Send`, and hyper asks its sleeps to be; so a [`Sleep`] holds
-//! no more than an instant and a key into the map.
+//! glommio's own timers cannot be `Send`, and hyper asks its sleeps to be; so a [`Sleep`] holds no
+//! more than an instant and a key into the map.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::readiness;
+use super::on_tokio;
+use super::runtime::Runtime;
 
 thread_local! {
     static TIMERS: RefCell<Timers> = RefCell::new(Timers::new());
@@ -127,7 +128,10 @@ impl Future for Sleep {
         self.leave();
         let waker = cx.waker().clone();
         self.entry = Some(TIMERS.with_borrow_mut(|timers| timers.insert(deadline, waker)));
-        readiness::wake_by(deadline);
+        // On glommio a core that goes to sleep asks when.
+        if Runtime::here() == Runtime::Tokio {
+            on_tokio::wake_by(deadline);
+        }
         Poll::Pending
     }
 }
@@ -182,7 +186,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    use super::super::{spawn, spawn_local, yield_now};
+    use super::super::{on_each, spawn_local, yield_now};
     use super::*;
 
     const SHORT: Duration = Duration::from_millis(2);
@@ -190,33 +194,37 @@ mod tests {
 
     #[test]
     fn fires_in_the_order_of_deadlines_and_never_early() {
-        let order = spawn("timers", None, || async {
-            let start = Instant::now();
-            let order = Rc::new(RefCell::new(Vec::new()));
-            for n in [3u32, 1, 2] {
-                let order = Rc::clone(&order);
-                spawn_local(async move {
-                    sleep(SHORT * n).await;
-                    assert!(start.elapsed() >= SHORT * n);
-                    order.borrow_mut().push(n);
-                });
-            }
-            while order.borrow().len() < 3 {
-                sleep(SHORT).await;
-            }
-            order.take()
+        on_each(|runtime| {
+            let order = runtime.spawn("timers", None, || async {
+                let start = Instant::now();
+                let order = Rc::new(RefCell::new(Vec::new()));
+                for n in [3u32, 1, 2] {
+                    let order = Rc::clone(&order);
+                    spawn_local(async move {
+                        sleep(SHORT * n).await;
+                        assert!(start.elapsed() >= SHORT * n);
+                        order.borrow_mut().push(n);
+                    });
+                }
+                while order.borrow().len() < 3 {
+                    sleep(SHORT).await;
+                }
+                order.take()
+            });
+            assert_eq!(order.unwrap().join().unwrap(), [1, 2, 3]);
         });
-        assert_eq!(order.unwrap().join().unwrap(), [1, 2, 3]);
     }
 
     #[test]
     fn a_sooner_timer_wakes_a_core_that_sleeps_towards_a_later_one() {
-        let core = spawn("timers", None, || async {
-            spawn_local(async { sleep(LONG).await });
-            yield_now().await;
-            sleep(SHORT).await;
+        on_each(|runtime| {
+            let core = runtime.spawn("timers", None, || async {
+                spawn_local(async { sleep(LONG).await });
+                yield_now().await;
+                sleep(SHORT).await;
+            });
+            core.unwrap().join().unwrap();
         });
-        core.unwrap().join().unwrap();
     }
 
     async fn is_pending(mut sleep: Pin<&mut Sleep>) -> bool {
@@ -225,30 +233,34 @@ mod tests {
 
     #[test]
     fn a_deadline_moves_both_ways() {
-        let core = spawn("timers", None, || async {
-            let mut moved = pin!(sleep(SHORT));
-            assert!(is_pending(moved.as_mut()).await);
-            let later = Instant::now() + SHORT * 4;
-            moved.reset(later);
-            moved.as_mut().await;
-            assert!(Instant::now() >= later);
-            moved.reset(Instant::now() + LONG);
-            assert!(is_pending(moved.as_mut()).await);
-            moved.reset(Instant::now() + SHORT);
-            moved.as_mut().await;
+        on_each(|runtime| {
+            let core = runtime.spawn("timers", None, || async {
+                let mut moved = pin!(sleep(SHORT));
+                assert!(is_pending(moved.as_mut()).await);
+                let later = Instant::now() + SHORT * 4;
+                moved.reset(later);
+                moved.as_mut().await;
+                assert!(Instant::now() >= later);
+                moved.reset(Instant::now() + LONG);
+                assert!(is_pending(moved.as_mut()).await);
+                moved.reset(Instant::now() + SHORT);
+                moved.as_mut().await;
+            });
+            core.unwrap().join().unwrap();
         });
-        core.unwrap().join().unwrap();
     }
 
     #[test]
     fn a_timeout_ends_what_never_would() {
-        let core = spawn("timers", None, || async {
-            let never = timeout(SHORT, std::future::pending::<()>()).await;
-            let at_once = timeout(LONG, async { 7 }).await;
-            (never, at_once, next())
+        on_each(|runtime| {
+            let core = runtime.spawn("timers", None, || async {
+                let never = timeout(SHORT, std::future::pending::<()>()).await;
+                let at_once = timeout(LONG, async { 7 }).await;
+                (never, at_once, next())
+            });
+            let (never, at_once, left) = core.unwrap().join().unwrap();
+            assert_eq!((never, at_once), (None, Some(7)));
+            assert_eq!(left, None, "a dropped sleep must leave the map");
         });
-        let (never, at_once, left) = core.unwrap().join().unwrap();
-        assert_eq!((never, at_once), (None, Some(7)));
-        assert_eq!(left, None, "a dropped sleep must leave the map");
     }
 }

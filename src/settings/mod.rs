@@ -13,6 +13,7 @@ mod sources;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod values;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use show::Resolved;
 use sources::Gathered;
 use table::TABLE;
 pub use table::preset;
+pub use tls::TlsSettings;
 pub use values::duration;
 
 /// Shards of a new data directory where there are fewer cores than this.
@@ -60,6 +62,22 @@ pub struct ClusterSettings {
     pub hash: Hash,
 }
 
+/// What runs the cores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeSetting {
+    /// glommio where this machine lets it run, else tokio.
+    Auto,
+    /// glommio or nothing.
+    Glommio,
+    /// tokio, whatever the machine allows.
+    Tokio,
+}
+
+impl RuntimeSetting {
+    const WORDS: &[(&str, Self)] =
+        &[("auto", Self::Auto), ("glommio", Self::Glommio), ("tokio", Self::Tokio)];
+}
+
 /// The half that may differ from process to process and from start to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessSettings {
@@ -69,8 +87,12 @@ pub struct ProcessSettings {
     pub http: SocketAddr,
     /// The admin port; port 0 means any free one.
     pub admin: SocketAddr,
+    /// TLS on the public port; `None` is cleartext alone.
+    pub tls: Option<TlsSettings>,
     /// The CPU of each serving core, at least one, each in the process's affinity mask.
     pub cores: Vec<usize>,
+    /// What runs them, and the admin port's.
+    pub runtime: RuntimeSetting,
     /// Nothing means: what the data directory has, or `max(4, cores)` for a new one.
     pub shards: Option<u16>,
     /// Bytes of one shard's map, a multiple of 64 KiB.
@@ -155,7 +177,9 @@ pub fn resolve(matches: &ArgMatches, around: &Surroundings) -> Result<Resolved, 
     let data_dir = said.parse("data-dir", values::directory);
     let http = said.parse("http", values::address);
     let admin = said.parse("admin", values::address);
+    let tls = TlsSettings::resolve(&mut said);
     let cores = serving_cpus(&mut said, &around.cpus);
+    let runtime = said.parse("runtime", |text| values::one_of(text, RuntimeSetting::WORDS));
     let shards = said.parse("shards", values::shards);
     let map_size = map_size(&mut said, shards, cores.len());
     let log_level = said.parse("log-level", values::log_level);
@@ -181,7 +205,9 @@ pub fn resolve(matches: &ArgMatches, around: &Surroundings) -> Result<Resolved, 
             data_dir: data_dir?,
             http: http?,
             admin: admin?,
+            tls,
             cores,
+            runtime: runtime?,
             shards,
             map_size,
             log_level: log_level?,

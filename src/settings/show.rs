@@ -7,8 +7,8 @@ use std::fmt;
 use super::sources::{Gathered, Source};
 use super::table::{Half, Preset, Setting, TABLE};
 use super::{
-    KafkaSettings, LogSettings, ObjectsSettings, S3Settings, Settings, SnapshotSettings, log,
-    values,
+    KafkaSettings, LogSettings, ObjectsSettings, RuntimeSetting, S3Settings, Settings,
+    SnapshotSettings, log, values,
 };
 
 /// Settings without a fault, and where each came from.
@@ -41,8 +41,13 @@ impl Resolved {
             "data-dir" => quoted(process.data_dir.display()),
             "http" => quoted(process.http),
             "admin" => quoted(process.admin),
+            "tls-cert" => quoted(process.tls.as_ref()?.cert.display()),
+            "tls-key" => quoted(process.tls.as_ref()?.key.display()),
+            "peer-ca" => quoted(process.tls.as_ref()?.peer_ca.as_ref()?.display()),
+            "tls-only" => process.tls.as_ref().is_some_and(|tls| tls.only).to_string(),
             "cores" => process.cores.len().to_string(),
             "pin" => quoted(values::show_cpus(&process.cores)),
+            "runtime" => quoted(values::word_of(process.runtime, RuntimeSetting::WORDS)),
             "shards" => process.shards?.to_string(),
             "map-size" => quoted(values::show_bytes(process.map_size)),
             "log-level" => quoted(process.log_level),

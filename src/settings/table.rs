@@ -94,7 +94,7 @@ pub const TABLE: &[Setting] = &[
         name: "http",
         preset: Preset::Fixed("127.0.0.1:8190"),
         shape: "IP:PORT",
-        help: "address of the public port, HTTP/1.1 and HTTP/2 cleartext; port 0 takes a free one",
+        help: "address of the public port, HTTP/1.1 and HTTP/2; port 0 takes a free one",
         half: Half::Process,
     },
     Setting {
@@ -102,6 +102,35 @@ pub const TABLE: &[Setting] = &[
         preset: Preset::Fixed("127.0.0.1:8191"),
         shape: "IP:PORT",
         help: "address of the admin port; port 0 takes a free one",
+        half: Half::Process,
+    },
+    Setting {
+        name: "tls-cert",
+        preset: Preset::Computed("none: cleartext alone"),
+        shape: "FILE",
+        help: "PEM of the certificate that TLS on the public port is spoken with, and of those \
+               between it and an authority; needs --tls-key",
+        half: Half::Process,
+    },
+    Setting {
+        name: "tls-key",
+        preset: Preset::Computed("none"),
+        shape: "FILE",
+        help: "PEM of the private key of --tls-cert",
+        half: Half::Process,
+    },
+    Setting {
+        name: "peer-ca",
+        preset: Preset::Computed("none: peers are asked for no certificate"),
+        shape: "FILE",
+        help: "PEM of the authorities that a peer's certificate must come from, if it shows one",
+        half: Half::Process,
+    },
+    Setting {
+        name: "tls-only",
+        preset: Preset::Fixed("false"),
+        shape: "true|false",
+        help: "refuse cleartext on the public port",
         half: Half::Process,
     },
     Setting {
@@ -116,6 +145,13 @@ pub const TABLE: &[Setting] = &[
         preset: Preset::Computed("the first CPUs the process may run on"),
         shape: "CPUS",
         help: "CPUs of the serving cores, as 0,2-3; implies --cores",
+        half: Half::Process,
+    },
+    Setting {
+        name: "runtime",
+        preset: Preset::Fixed("auto"),
+        shape: "auto|glommio|tokio",
+        help: "what runs the cores; auto takes glommio where io_uring is allowed, else tokio",
         half: Half::Process,
     },
     Setting {

@@ -46,6 +46,7 @@ fn nothing_said_gives_the_documented_defaults() {
     assert_eq!(settings.process.http.to_string(), "127.0.0.1:8190");
     assert_eq!(settings.process.admin.to_string(), "127.0.0.1:8191");
     assert_eq!(settings.process.cores, [0, 1, 2, 3]);
+    assert_eq!(settings.process.runtime, RuntimeSetting::Auto);
     assert_eq!(settings.process.shards, None);
     assert_eq!(settings.process.map_size, 1 << 40);
     assert_eq!(settings.process.log_level, LevelFilter::INFO);
@@ -165,6 +166,25 @@ fn the_two_ports_cannot_be_one() {
     assert!(flags_only("--http 0.0.0.0:80 --admin 127.0.0.1:80").is_err());
     assert!(flags_only("--http 127.0.0.1:80 --admin 127.0.0.2:80").is_ok());
     assert!(flags_only("--http 127.0.0.1:0 --admin 127.0.0.1:0").is_ok());
+}
+
+#[test]
+fn a_certificate_and_its_key_go_together() {
+    assert_eq!(flags_only("").unwrap().process.tls, None);
+    let tls = flags_only("--tls-cert c.pem --tls-key k.pem --peer-ca p.pem --tls-only");
+    let expected = TlsSettings {
+        cert: "c.pem".into(),
+        key: "k.pem".into(),
+        peer_ca: Some("p.pem".into()),
+        only: true,
+    };
+    assert_eq!(tls.unwrap().process.tls, Some(expected));
+    let faults = flags_only("--tls-key k.pem").unwrap_err();
+    assert_eq!(faults, ["--tls-cert: --tls-key is given, and they go together"]);
+    let faults = flags_only("--peer-ca p.pem --tls-only").unwrap_err();
+    let without = "means nothing without --tls-cert; give that or leave it out";
+    assert_eq!(faults, ["--peer-ca", "--tls-only"].map(|place| format!("{place}: {without}")));
+    assert!(flags_only("--tls-only=false").is_ok());
 }
 
 const KAFKA: &str = "--log kafka --kafka-brokers b:1";

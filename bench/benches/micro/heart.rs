@@ -7,7 +7,7 @@ use std::path::Path;
 use pumice_model::entry::Logged;
 use pumice_model::hash::Hash;
 use pumice_model::ids::{Offset, Partition, ShardId};
-use pumice_shards::{Identity, Options, Reader, Writer};
+use pumice_shards::{Identity, Options, Reader, Rows, Writer};
 use tempfile::TempDir;
 
 use crate::words::put;
@@ -99,6 +99,28 @@ pub fn point_read() -> Box<dyn FnMut(u64)> {
 
 /// A hundred rows in one read transaction, as the reads of one receive are answered.
 pub fn batch_read() -> Box<dyn FnMut(u64)> {
+    let shard = Shard::full();
+    let pks: Vec<String> = (0..RECORDS).map(|n| pk(scattered(n))).collect();
+    let (mut first, mut buffers) = (0, Rows::default());
+    Box::new(move |times| {
+        for _ in 0..times {
+            first = (first + BATCH as usize) % RECORDS as usize;
+            let asked = &pks[first..first + BATCH as usize];
+            let wanted = asked.iter().map(|pk| (partition(pk), pk.as_str(), "profile"));
+            let mut bytes = 0;
+            let read = shard.reader.read(|view| {
+                view.rows(&mut buffers, wanted, |_, row| {
+                    bytes += row.expect("it can be read").expect("it is there").data.len();
+                })
+            });
+            read.and_then(|read| read).expect("it can be read");
+            black_box(bytes);
+        }
+    })
+}
+
+/// The same, one lookup after the other.
+pub fn batch_read_apart() -> Box<dyn FnMut(u64)> {
     let shard = Shard::full();
     let pks: Vec<String> = (0..RECORDS).map(|n| pk(scattered(n))).collect();
     let mut first = 0;

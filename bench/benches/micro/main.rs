@@ -10,7 +10,7 @@ mod words;
 use bench::{Bench, Mode};
 
 fn main() {
-    let benches: [Bench; 11] = [
+    let benches: [Bench; 12] = [
         Bench::new("key-codec", words::key),
         Bench::new("archive-access", words::archive),
         Bench::new("condition-parse", words::condition_parse),
@@ -18,6 +18,7 @@ fn main() {
         Bench::new("entry-decode", words::entry),
         Bench::new("point-read", heart::point_read),
         Bench::new("batch-read-100", heart::batch_read),
+        Bench::new("batch-read-100-apart", heart::batch_read_apart),
         Bench::new("apply-100", heart::apply),
         Bench::new("hpack-decode", server::hpack_decode),
         Bench::new("hpack-encode", server::hpack_encode),

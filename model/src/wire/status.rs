@@ -22,6 +22,8 @@ pub struct NamespaceBody<'a> {
 pub struct StatusBody<'a> {
     /// The server's version.
     pub version: Cow<'a, str>,
+    /// What runs the cores: `glommio` or `tokio`.
+    pub runtime: Cow<'a, str>,
     /// The name of the data set.
     pub namespace: Cow<'a, str>,
     /// The hash that places a pk.
@@ -113,7 +115,8 @@ mod tests {
     #[test]
     fn a_status_reads_back() {
         let text = concat!(
-            r#"{"version":"0.1.0","namespace":"default","hash":"murmur2","partitions_total":2,"#,
+            r#"{"version":"0.1.0","runtime":"tokio","namespace":"default","hash":"murmur2","#,
+            r#""partitions_total":2,"#,
             r#""ready":true,"cores":[{"core":0,"cpu":1}],"shards":[{"shard":0,"state":"full","#,
             r#""entries":5,"queue":0,"map_bytes":1099511627776,"used_bytes":4096}],"#,
             r#""partitions":[{"partition":1,"shard":0,"state":"full","offset":null,"#,

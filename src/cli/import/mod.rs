@@ -21,7 +21,7 @@ use pumice_client::Client;
 use tokio::sync::mpsc;
 
 use super::output::{Done, Failure, block_on, print_json, print_line};
-use crate::args::DEFAULT_URL;
+use crate::args::{DEFAULT_URL, Trust};
 pub use line::Line;
 use progress::Progress;
 pub use source::Source;
@@ -42,6 +42,8 @@ pub struct ImportArgs {
     /// Address of the server's public port
     #[arg(long, value_name = "URL", default_value = DEFAULT_URL, visible_alias = "url")]
     to: String,
+    #[command(flatten)]
+    trust: Trust,
     /// Skip the lines before this one
     #[arg(long, value_name = "N", default_value_t = 1)]
     from_line: u64,
@@ -53,7 +55,7 @@ pub struct ImportArgs {
 /// Imports, and prints the counts; the exit code is 1 unless every record was applied.
 pub fn run(args: &ImportArgs) -> Done {
     let source = Source::open(&args.file)?;
-    let client = Client::builder(&args.to).connections(LANES / 2).build()?;
+    let client = args.trust.builder(&args.to).connections(LANES / 2).build()?;
     let summary = block_on(load(&client, source, args.from_line))?;
     for line in summary.fault_lines() {
         eprintln!("pumice: {line}");

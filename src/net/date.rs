@@ -1,0 +1,26 @@
+//! The `date` of replies, written once a second. One a core.
+
+use pumice_model::time::push_http_date;
+
+use crate::clock;
+
+/// The text of the running second.
+#[derive(Default)]
+pub(super) struct Date {
+    second: u64,
+    text: String,
+}
+
+impl Date {
+    /// The date now (RFC 9110, section 6.6.1).
+    pub(super) fn now(&mut self) -> &[u8] {
+        let now = clock::now();
+        let second = now as u64 / 1_000;
+        if second != self.second || self.text.is_empty() {
+            self.second = second;
+            self.text.clear();
+            push_http_date(&mut self.text, now);
+        }
+        self.text.as_bytes()
+    }
+}

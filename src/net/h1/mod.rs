@@ -1,0 +1,200 @@
+//! A connection that speaks HTTP/1.1 and, so far, asks with plain GETs: all that one receive brings
+//! are answered together, by one write. One task of its core; it must leave whatever it does not
+//! take for a plain GET, to the byte, to hyper.
+
+mod batch;
+mod head;
+mod reply;
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBuf, Write};
+
+use super::limits::Limits;
+use super::service::Service;
+use super::watch::{Order, Peer};
+use super::wire::Wire;
+use batch::{Batch, Next, Terms};
+
+/// Receives of one connection before the others of its core get their turn.
+const TURNS: usize = 4;
+
+/// The buffers of a core, which each connection borrows for as long as it looks at what came. One
+/// that panics takes them along.
+pub(super) struct Lent<S: Service>(Cell<Option<Box<Batch<S::Noted>>>>);
+
+impl<S: Service> Default for Lent<S> {
+    fn default() -> Self {
+        Lent(Cell::default())
+    }
+}
+
+/// How the plain part of a connection ended.
+pub(super) enum Ended {
+    /// With the connection.
+    Closed,
+    /// These bytes, and what follows them, are another's.
+    Other(Vec<u8>),
+}
+
+/// One connection between two turns. An idle one holds no buffer.
+struct Plain<'c, S: Service> {
+    peer: &'c Peer,
+    service: &'c S,
+    limits: &'c Limits,
+    lent: &'c Lent<S>,
+    /// What was received and is not answered.
+    rest: Vec<u8>,
+    /// Replies that the socket had no room for, of which `sent` bytes are gone.
+    unsent: Vec<u8>,
+    sent: usize,
+    /// How many requests are looked up at once.
+    most: usize,
+    next: Step,
+}
+
+/// What comes after the replies that are made are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Receive,
+    Answer,
+    Leave,
+    Close,
+}
+
+/// Answers plain GETs until there are no more of them.
+///
+/// # Errors
+/// When the connection is lost.
+pub(super) async fn serve<S: Service>(
+    wire: &mut Wire,
+    peer: &Peer,
+    service: &S,
+    limits: &Limits,
+    lent: &Lent<S>,
+) -> io::Result<Ended> {
+    let mut plain = Plain {
+        peer,
+        service,
+        limits,
+        lent,
+        rest: Vec::new(),
+        unsent: Vec::new(),
+        sent: 0,
+        most: batch::NOTED,
+        next: Step::Receive,
+    };
+    let ended = poll_fn(|cx| plain.poll(wire, cx)).await?;
+    if matches!(ended, Ended::Closed) {
+        poll_fn(|cx| Pin::new(&mut *wire).poll_shutdown(cx)).await?;
+    }
+    Ok(ended)
+}
+
+impl<S: Service> Plain<'_, S> {
+    fn poll(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Poll<io::Result<Ended>> {
+        for _ in 0..TURNS {
+            ready!(self.poll_send(wire, cx))?;
+            match self.next {
+                Step::Receive | Step::Answer => {}
+                Step::Leave => {
+                    return Poll::Ready(Ok(Ended::Other(std::mem::take(&mut self.rest))));
+                }
+                Step::Close => return Poll::Ready(Ok(Ended::Closed)),
+            }
+            let mut batch = self.lent.0.take().unwrap_or_default();
+            let turned = self.poll_turn(&mut batch, wire, cx);
+            batch.clear();
+            self.lent.0.set(Some(batch));
+            ready!(turned)?;
+        }
+        // The others of this core get theirs.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One receive, what it asks, and the write of the replies, as far as the socket has room.
+    fn poll_turn(
+        &mut self,
+        batch: &mut Batch<S::Noted>,
+        wire: &mut Wire,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let finishes = self.peer.order(cx) >= Order::Finish;
+        let mut filled = self.rest.len();
+        batch.input[..filled].copy_from_slice(&self.rest);
+        if self.next == Step::Receive {
+            let mut buffer = ReadBuf::new(&mut batch.input[filled..]);
+            let received = Pin::new(&mut *wire).poll_read(cx, buffer.unfilled())?;
+            let received = received.map(|()| buffer.filled().len());
+            if received == Poll::Ready(0) || (received.is_pending() && finishes && filled == 0) {
+                self.next = Step::Close;
+                return Poll::Ready(Ok(()));
+            }
+            filled += ready!(received);
+        }
+        let head_size = self.limits.head_size;
+        let terms = Terms { service: self.service, head_size, finishes };
+        let done = batch.answer(filled, &mut self.most, &terms);
+        self.keep(&batch.input[done.taken..filled]);
+        self.next = match done.next {
+            _ if done.closes => Step::Close,
+            Next::Partial => Step::Receive,
+            Next::More => Step::Answer,
+            Next::Other => Step::Leave,
+        };
+        self.time_head(done.taken > 0);
+        Poll::Ready(self.send(&batch.output, wire, cx))
+    }
+
+    /// Keeps what is not answered yet.
+    fn keep(&mut self, rest: &[u8]) {
+        if rest.is_empty() {
+            self.rest = Vec::new();
+        } else {
+            self.rest.clear();
+            self.rest.extend_from_slice(rest);
+        }
+    }
+
+    /// Has the watch time the head that is awaited, if one has begun.
+    fn time_head(&self, is_next: bool) {
+        if is_next {
+            self.peer.head_ended();
+        }
+        if !self.rest.is_empty() && self.next != Step::Answer {
+            self.peer.head_comes();
+        }
+    }
+
+    /// Writes `replies`, and keeps what the socket has no room for.
+    fn send(&mut self, replies: &[u8], wire: &mut Wire, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut left = replies;
+        while !left.is_empty() {
+            match Pin::new(&mut *wire).poll_write(cx, left)? {
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(written) => left = &left[written..],
+                Poll::Pending => break,
+            }
+        }
+        self.unsent.extend_from_slice(left);
+        Ok(())
+    }
+
+    fn poll_send(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.unsent.len() {
+            match ready!(Pin::new(&mut *wire).poll_write(cx, &self.unsent[self.sent..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.sent += written,
+            }
+        }
+        if self.sent > 0 {
+            (self.unsent, self.sent) = (Vec::new(), 0);
+        }
+        Pin::new(wire).poll_flush(cx)
+    }
+}
