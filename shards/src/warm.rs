@@ -200,7 +200,7 @@ impl Map {
     /// The page of a number, if it lies in the map.
     fn page(&self, number: u64) -> Option<Page> {
         let number = usize::try_from(number).ok()?;
-        (number < self.pages).then_some(Page(number * self.page_size))
+        (number < self.pages).then(|| Page(number * self.page_size))
     }
 
     fn u16(&self, page: Page, at: usize) -> Option<u16> {
