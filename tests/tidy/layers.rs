@@ -33,7 +33,7 @@ const FENCES: &[(&str, &[(&str, &str)])] = &[
         "tokio",
         &[
             ("client/", "the library runs in its user's runtime"),
-            ("loadgen/", "drives the client library"),
+            ("loadgen/", "its tests have a server"),
             ("bench/", "the reference server and the runner are not on the serving path"),
             ("tests/", "drives the client library"),
             ("src/rt/on_tokio.rs", "the runtime stays replaceable"),
