@@ -24,6 +24,8 @@ const JSON: &str = "application/json";
 #[derive(Default)]
 pub struct Looks {
     keys: String,
+    /// The key that is being decoded.
+    decoded: Vec<u8>,
     looks: Vec<Look>,
     /// Numbers of the looks into one shard.
     of_shard: Vec<usize>,
@@ -58,7 +60,7 @@ impl Looks {
             return false;
         };
         let start = self.keys.len();
-        let look = take(&mut self.keys, pk, sk, context);
+        let look = take(&mut self.keys, &mut self.decoded, pk, sk, context);
         match look {
             Some(look) => self.looks.push(look),
             None => self.keys.truncate(start),
@@ -68,7 +70,7 @@ impl Looks {
 
     /// Answers what was noted.
     pub fn answer(&mut self, context: &Context, reply: &mut dyn FnMut(usize, &Short<'_>)) {
-        let Self { keys, looks, of_shard, rows, fields } = self;
+        let Self { keys, looks, of_shard, rows, fields, .. } = self;
         let began = Instant::now();
         let mut counts = [0; STATUSES.len()];
         let mut reply = |number: usize, short: &Short<'_>| {
@@ -104,11 +106,17 @@ impl Looks {
 
 /// Decodes the keys of a path onto `keys`; `None` when they are none, or need more than a look to
 /// be told so.
-fn take(keys: &mut String, pk: &str, sk: &str, context: &Context) -> Option<Look> {
+fn take(
+    keys: &mut String,
+    decoded: &mut Vec<u8>,
+    pk: &str,
+    sk: &str,
+    context: &Context,
+) -> Option<Look> {
     let start = keys.len();
-    decode_onto(keys, pk)?;
+    decode_onto(keys, decoded, pk)?;
     let middle = keys.len();
-    decode_onto(keys, sk)?;
+    decode_onto(keys, decoded, sk)?;
     let (pk, sk) = (&keys[start..middle], &keys[middle..]);
     check_keys(pk, sk).ok()?;
     let partition = context.partition(pk);

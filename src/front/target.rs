@@ -86,27 +86,33 @@ impl<'p> Target<'p> {
 /// Percent-decodes one key of a path.
 fn decode<'t>(what: &str, text: &'t str) -> Result<Cow<'t, str>, Problem> {
     let bytes = text.as_bytes();
-    let whole = |at: usize| {
-        let digits = bytes.get(at + 1..at + 3);
-        digits.is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
-    };
-    let broken = bytes.iter().enumerate().any(|(at, byte)| *byte == b'%' && !whole(at));
-    if broken {
+    if !is_whole(bytes) {
         return Err(Problem::syntax(format!("{what} has a malformed percent-encoding")));
     }
     let decoded = percent_decode(bytes).decode_utf8();
     decoded.map_err(|_| Problem::syntax(format!("{what} is not UTF-8")))
 }
 
-/// Percent-decodes one key of a path to the end of `out`; `None`, with anything there, when `text`
-/// holds what no path holds as it stands, or does not decode.
-pub fn decode_onto(out: &mut String, text: &str) -> Option<()> {
+/// Whether two digits follow each `%`.
+fn is_whole(bytes: &[u8]) -> bool {
+    let whole = |at: usize| {
+        let digits = bytes.get(at + 1..at + 3);
+        digits.is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+    };
+    bytes.iter().enumerate().all(|(at, byte)| *byte != b'%' || whole(at))
+}
+
+/// Percent-decodes one key of a path to the end of `out`, by way of `decoded`; `None`, with
+/// nothing added, when `text` holds what no path holds as it stands, or does not decode.
+pub fn decode_onto(out: &mut String, decoded: &mut Vec<u8>, text: &str) -> Option<()> {
     let plain =
         |byte: u8| matches!(byte, b'!' | b'$'..=b';' | b'=' | b'@'..=b'_' | b'a'..=b'z' | b'~');
     if text.bytes().all(|byte| plain(byte) && byte != b'%') {
         out.push_str(text);
-    } else if text.bytes().all(plain) {
-        out.push_str(&decode("", text).ok()?);
+    } else if text.bytes().all(plain) && is_whole(text.as_bytes()) {
+        decoded.clear();
+        decoded.extend(percent_decode(text.as_bytes()));
+        out.push_str(std::str::from_utf8(decoded).ok()?);
     } else {
         return None;
     }

@@ -27,4 +27,4 @@ pub use runtime::Runtime;
 #[cfg(test)]
 pub(crate) use runtime::on_each;
 pub use tcp::{Listener, Stream, bind};
-pub use timers::{HyperTimer, Sleep, sleep, timeout};
+pub use timers::{Sleep, sleep, timeout};

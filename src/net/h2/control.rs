@@ -49,9 +49,17 @@ impl<S: Service> Connection<S> {
             frame::ping(&mut self.out, flag::ACK, opaque);
         } else if self.leaving == Leaving::Asked && *opaque == HAS_HEARD {
             self.leaving = Leaving::Told;
+            self.stop_answered();
             frame::goaway(&mut self.out, self.streams.last, Reason::No, "");
         }
         Ok(())
+    }
+
+    /// Peers whose requests are answered already have nothing to say that would be waited for.
+    fn stop_answered(&mut self) {
+        let answered = self.streams.each().filter(|(_, stream)| stream.is_answered);
+        let answered: Vec<u32> = answered.map(|(id, _)| id).collect();
+        answered.into_iter().for_each(|id| self.reset(id, Reason::No));
     }
 
     /// The peer opens no more streams than it has, since we push none.

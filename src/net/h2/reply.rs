@@ -11,7 +11,7 @@ use http::response::Parts;
 use http::{HeaderName, Response};
 use hyper::body::Body;
 
-use super::connection::{Connection, Core};
+use super::connection::{Connection, Core, Leaving};
 use super::frame::{self, Reason};
 use super::streams::{Debt, Sending, Stream};
 use super::window::{Inbound, Window};
@@ -81,6 +81,7 @@ impl<S: Service> Connection<S> {
             has_run: true,
             is_head: false,
             reply: Some(Sending { body: None, piece }),
+            is_answered: false,
             is_ready: false,
             debt: None,
         };
@@ -153,8 +154,17 @@ impl<S: Service> Connection<S> {
         frame::end_headers(out, start, id, is_last, self.theirs.max_frame);
     }
 
-    /// The reply has ended. A peer that still sends its body is told to stop (section 8.1).
+    /// The reply has ended. A peer that still sends its body may end it; one that has much to send,
+    /// or that the connection would have to wait for, is told to stop (section 8.1).
     fn finish(&mut self, id: u32) {
+        if self.leaving == Leaving::No
+            && let Some(stream) = self.streams.get(id)
+            && stream.feed.is_some()
+            && stream.inbound.is_half_free()
+        {
+            (stream.is_answered, stream.reply, stream.debt) = (true, None, None);
+            return;
+        }
         let stream = self.streams.close(id);
         if stream.is_some_and(|stream| stream.feed.is_some()) {
             self.reset(id, Reason::No);
@@ -230,6 +240,7 @@ impl<S: Service> Connection<S> {
             all += n;
             if let Some(stream) = self.streams.get(id)
                 && stream.feed.is_some()
+                && !stream.is_answered
                 && let Some(more) = stream.inbound.give(n)
             {
                 frame::window_update(&mut self.out, id, more);

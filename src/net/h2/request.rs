@@ -126,11 +126,15 @@ impl<S: Service> Connection<S> {
             let fault = Fault(Reason::StreamClosed, "HEADERS on a closed stream");
             return if is_noted { self.refuse(core, id, fault.0) } else { Err(fault) };
         };
-        let Some(feed) = stream.feed.take() else {
+        let (is_answered, feed) = (stream.is_answered, stream.feed.take());
+        let Some(feed) = feed else {
             return self.refuse(core, id, Reason::StreamClosed);
         };
         if !is_last || !core.head.are_trailers() || !feed.end() {
             return self.refuse(core, id, Reason::Protocol);
+        }
+        if is_answered {
+            self.streams.close(id);
         }
         Ok(())
     }
@@ -174,6 +178,7 @@ impl<S: Service> Connection<S> {
                 has_run: false,
                 is_head,
                 reply: None,
+                is_answered: false,
                 is_ready: false,
                 debt: None,
             },
@@ -220,8 +225,14 @@ impl<S: Service> Connection<S> {
             self.taken.borrow_mut().push((id, bytes.len()));
             return self.refuse(core, id, Reason::Protocol);
         }
+        let (is_answered, has_room) = (stream.is_answered, stream.inbound.is_half_free());
         if is_last && !stream.feed.take().as_ref().is_none_or(Feed::end) {
             return self.refuse(core, id, Reason::Protocol);
+        }
+        if is_answered && is_last {
+            self.streams.close(id);
+        } else if is_answered && !has_room {
+            self.reset(id, Reason::No);
         }
         Ok(())
     }

@@ -31,6 +31,8 @@ pub struct Stream<B> {
     pub is_head: bool,
     /// The reply, once its head was written.
     pub reply: Option<Sending<B>>,
+    /// Whether the reply has ended: the rest of the request is looked through and thrown away.
+    pub is_answered: bool,
     /// Whether it stands in [`Streams::ready`].
     pub is_ready: bool,
     /// That the peer lets a reply wait.

@@ -58,6 +58,11 @@ impl Inbound {
         left.is_some()
     }
 
+    /// Whether the peer has half of it left, so that it need not wait.
+    pub fn is_half_free(&self) -> bool {
+        self.left >= self.size / 2
+    }
+
     /// `n` bytes that had come are done with. What to tell the peer, once it is half of the window:
     /// sooner would be a frame for every few bytes, later would make it wait.
     pub fn give(&mut self, n: usize) -> Option<u32> {

@@ -142,9 +142,19 @@ fn a_peer_is_told_to_go_on_and_to_stop() {
     let expects = [("expect", "100-continue")];
     assert_eq!(client.say(&post(1, "/length", &expects)), [Said::Head(1, 100, false)]);
     assert_eq!(client.say(&frame(DATA, flag::END_STREAM, 1, b"a")), whole(1, 1));
-    // Answered before the body has ended: the rest is not wanted.
-    let said = client.say(&post(3, "/4", &[]));
-    assert_eq!(said[..2], whole(3, 4));
-    assert_eq!(said[2..], [Said::Reset(3, Reason::No as u32)]);
-    assert_eq!(client.say(&frame(DATA, 0, 3, b"on its way")), []);
+    // Answered before the body has ended: half a window of the rest is looked through.
+    let limits = Limits { h2_stream_window: 100, ..Limits::default() };
+    let mut client = Client::with(limits, &[]);
+    assert_eq!(client.say(&post(1, "/4", &[])), whole(1, 4));
+    assert_eq!(client.say(&frame(DATA, 0, 1, &[0; 50])), []);
+    let stopped = Said::Reset(1, Reason::No as u32);
+    assert_eq!(client.say(&frame(DATA, 0, 1, &[0; 1])), [stopped]);
+    assert_eq!(client.say(&frame(DATA, 0, 1, b"on its way")), []);
+    let declared = [("content-length", "3")];
+    assert_eq!(client.say(&post(3, "/4", &declared)), whole(3, 4));
+    assert_eq!(client.say(&frame(DATA, flag::END_STREAM, 3, b"abc")), []);
+    assert_eq!(client.say(&post(5, "/4", &declared)), whole(5, 4));
+    let wrong = Said::Reset(5, Reason::Protocol as u32);
+    assert_eq!(client.say(&frame(DATA, flag::END_STREAM, 5, b"ab")), [wrong]);
+    assert_eq!(client.connection.streams.len(), 0);
 }

@@ -7,6 +7,7 @@ mod floods;
 mod flow;
 mod heads;
 mod looks;
+mod random;
 mod states;
 mod steering;
 

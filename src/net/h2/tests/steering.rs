@@ -80,6 +80,18 @@ fn a_drain_serves_what_the_peer_had_not_heard_of() {
 }
 
 #[test]
+fn a_drain_waits_for_no_body_whose_request_is_answered() {
+    let mut client = Client::new();
+    assert_eq!(client.say(&post(1, "/4", &[])), whole(1, 4));
+    client.connection.leave();
+    assert_eq!(client.say(&[]).len(), 2);
+    let heard = frame(kind::PING, flag::ACK, 0, &super::super::connection::HAS_HEARD);
+    let stopped = Said::Reset(1, Reason::No as u32);
+    assert_eq!(client.say(&heard), [stopped, Said::Goaway(1, 0)]);
+    assert!(client.connection.is_over());
+}
+
+#[test]
 fn a_peer_that_hung_up_still_gets_its_replies() {
     let limits = Limits { h2_send_buffer: 16, ..Limits::default() };
     let mut client = Client::with(limits, &[(4, 10)]);
