@@ -76,6 +76,7 @@ impl View<'_> {
 struct Walk {
     key: (usize, usize),
     page: Page,
+    depth: usize,
     state: State,
 }
 
@@ -91,6 +92,11 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 struct Page(usize);
 
+/// Pages from the root to a leaf, at most (`CURSOR_STACK`): a damaged file may lead in circles.
+const DEPTH_MAX: usize = 32;
+/// The size of the pages that are walked. Every system maps a file at a multiple of it, which is
+/// how the map's beginning is found; LMDB makes larger ones where the system's are.
+const PAGE_SIZE: usize = 4_096;
 const PAGE_HEADER: usize = 16;
 const NODE_HEADER: usize = 8;
 const BRANCH: u16 = 0x01;
@@ -113,18 +119,21 @@ fn warm(
     ends: &[usize],
     walks: &mut Vec<Walk>,
 ) -> Option<()> {
-    if cfg!(not(all(target_endian = "little", target_pointer_width = "64"))) {
+    let page_size = tables.page_size();
+    let is_known = cfg!(all(target_endian = "little", target_pointer_width = "64"));
+    if !is_known || page_size != PAGE_SIZE {
         return None;
     }
     let db = tables.main.get(txn, b"rows").ok()??;
     let root = db.get(DB_ROOT..DB_SIZE)?.try_into().ok().map(u64::from_le_bytes)?;
-    let map = Map::around(db, tables.page_size(), tables.env.info().last_page_number + 1)?;
+    let map = Map::around(db, page_size, tables.env.info().last_page_number + 1)?;
     let root = map.page(root)?;
     walks.clear();
     let starts = std::iter::once(0).chain(ends.iter().copied());
     walks.extend(starts.zip(ends).map(|(start, &end)| Walk {
         key: (start, end),
         page: root,
+        depth: 0,
         state: State::Header,
     }));
     // Each turn takes every walk one step, so that what one waits for comes while others go on.
@@ -171,6 +180,10 @@ impl Walk {
         if map.flags(self.page) & BRANCH == 0 {
             return None;
         }
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return None;
+        }
         let child = map.child(self.page, low.checked_sub(1)?)?;
         map.fetch(child, 0);
         map.fetch(child, LINE);
@@ -185,8 +198,9 @@ impl Map {
     #[expect(unsafe_code, reason = "the page around a value of LMDB is read where it lies")]
     fn around(value: &[u8], page_size: usize, pages: usize) -> Option<Self> {
         let into_page = value.as_ptr().addr() % page_size;
-        // SAFETY: a value this small lies in a page of the tree, whole and in the map, and the map
-        // begins at a page.
+        // SAFETY: a value this small, read in a read transaction, lies in a page of the tree, whole
+        // and in the map (only a write transaction has pages elsewhere, and no view is of one), and
+        // the map begins at a multiple of the page's size.
         let (page, number) = unsafe {
             let page = value.as_ptr().sub(into_page);
             (page, page.cast::<u64>().read_unaligned())

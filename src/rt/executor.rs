@@ -123,7 +123,7 @@ pub async fn yield_now() {
 /// Queues the task of `cx` behind those that are queued now, as [`yield_now`] does.
 pub fn queue_again(cx: &Context<'_>) {
     match Runtime::here() {
-        Runtime::Glommio => cx.waker().wake_by_ref(),
+        Runtime::Glommio => on_glommio::queue_again(cx),
         Runtime::Tokio => on_tokio::queue_again(cx),
     }
 }

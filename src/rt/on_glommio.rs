@@ -8,7 +8,7 @@
 //! queued, for ever if nothing else happens; a core that never sleeps there cannot.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement, TaskQueueHandle};
 
-use super::executor::yield_now;
 use super::{bell, epoll, timers};
 
 /// Memory registered with each of an executor's three rings, in bytes: the least the runtime
@@ -34,6 +33,8 @@ const POLLS_A_LOOK: u64 = 32;
 thread_local! {
     /// Polls of all tasks but [`drive`].
     static POLLS: Cell<u64> = const { Cell::new(0) };
+    /// Whether a task gave way to the others, those that a socket is ready for included.
+    static GAVE_WAY: Cell<bool> = const { Cell::new(false) };
     static IS_ENDING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -70,6 +71,12 @@ pub(super) fn spawn_local(task: impl Future<Output = ()> + 'static) {
     queue(Counted(task));
 }
 
+/// Queues the task of `cx` behind the others, and behind those that the sockets are ready for.
+pub(super) fn queue_again(cx: &Context<'_>) {
+    GAVE_WAY.set(true);
+    cx.waker().wake_by_ref();
+}
+
 fn queue(task: impl Future<Output = ()> + 'static) {
     // The default queue exists as long as the executor.
     let task = glommio::spawn_local_into(task, TaskQueueHandle::default());
@@ -81,10 +88,10 @@ fn queue(task: impl Future<Output = ()> + 'static) {
 async fn drive() {
     let (mut before, mut looked) = (POLLS.get(), POLLS.get());
     while !IS_ENDING.get() {
-        yield_now().await;
+        give_turn().await;
         let woken = timers::fire() + bell::answer();
         let polls = POLLS.get();
-        if polls - looked >= POLLS_A_LOOK {
+        if GAVE_WAY.take() || polls - looked >= POLLS_A_LOOK {
             epoll::look();
             looked = polls;
         } else if woken == 0 && polls == before {
@@ -96,6 +103,19 @@ async fn drive() {
         }
         before = polls;
     }
+}
+
+/// Lets every task that is queued now run once.
+async fn give_turn() {
+    let mut given = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A task whose polls are counted, and which ends when it is polled on a core that is ending.

@@ -18,6 +18,7 @@ use super::limits::Limits;
 use super::service::Service;
 use super::watch::{Order, Peer};
 use super::wire::Wire;
+use crate::rt;
 use batch::{Batch, Next, Terms};
 
 /// Receives of one connection before the others of its core get their turn.
@@ -113,7 +114,7 @@ impl<S: Service> Plain<'_, S> {
             ready!(turned)?;
         }
         // The others of this core get theirs.
-        cx.waker().wake_by_ref();
+        rt::queue_again(cx);
         Poll::Pending
     }
 
@@ -166,7 +167,8 @@ impl<S: Service> Plain<'_, S> {
         if is_next {
             self.peer.head_ended();
         }
-        if !self.rest.is_empty() && self.next != Step::Answer {
+        // While replies wait for the peer we do not read on, and a head is none of its delay.
+        if !self.rest.is_empty() && self.next != Step::Answer && self.unsent.is_empty() {
             self.peer.head_comes();
         }
     }

@@ -5,12 +5,16 @@ use super::fault::Fault;
 use super::frame::Reason;
 
 /// Idle frames (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, RST_STREAM, unknown ones, DATA without a
-/// byte) that a peer may send ahead of its work: a client that takes a large reply through the
-/// smallest windows sends one a DATA frame, which earns them back.
+/// byte) that a peer may send ahead of its work: a client that takes a large reply through small
+/// windows gives room for each few KiB twice, for the stream and for the connection, which the
+/// bytes earn back.
 const SPARE: u32 = 2_000;
 
-/// What one request, or one DATA frame in either direction, earns.
+/// What one request, one DATA frame received, or one that is sent earns.
 const EARNED_BY_WORK: u32 = 4;
+
+/// Bytes sent that earn one more.
+const BYTES_FOR_ONE: usize = 1 << 10;
 
 /// What a second earns: pings and keep-alives of any sane interval.
 const EARNED_BY_TIME: u32 = 100;
@@ -49,10 +53,17 @@ impl Calm {
         }
     }
 
-    /// A request came, or bytes of a body went.
+    /// A request came, or bytes of a body.
     #[inline]
     pub fn works(&mut self) {
         self.earn(EARNED_BY_WORK);
+    }
+
+    /// So many bytes of a reply went.
+    #[inline]
+    pub fn sends(&mut self, n: usize) {
+        let more = u32::try_from(n / BYTES_FOR_ONE).unwrap_or(SPARE);
+        self.earn(EARNED_BY_WORK.saturating_add(more));
     }
 
     #[inline]

@@ -27,6 +27,9 @@ use crate::net::watch::Peer;
 /// The dynamic table that we give a peer: what it may assume before it knows better.
 const TABLE: usize = 4_096;
 
+/// Requests in the first look of a connection: seven megabytes of the largest records.
+const LOOKS_AT_FIRST: usize = 8;
+
 /// What our own pings carry: the two questions a server has.
 const IS_ALIVE: [u8; 8] = *b"is alive";
 pub(super) const HAS_HEARD: [u8; 8] = *b"has left";
@@ -79,6 +82,10 @@ pub struct Connection<S: Service> {
     pub(super) calm: Calm,
     pub(super) has_settings: bool,
     pub(super) leaving: Leaving,
+    /// Requests that are answered in one look at most: fewer while records are large.
+    pub(super) looks: usize,
+    /// The peer gives no more room, since it has ended its side.
+    pub(super) is_deaf: bool,
     /// Whether replies wait only because so much waits to be sent.
     pub(super) is_held: bool,
     fault: Option<Fault>,
@@ -118,6 +125,8 @@ impl<S: Service> Connection<S> {
             calm: Calm::new(limits.h2_pending_resets, limits.h2_error_resets, beat),
             has_settings: false,
             leaving: Leaving::No,
+            looks: LOOKS_AT_FIRST,
+            is_deaf: false,
             is_held: false,
             fault: None,
         }
@@ -209,7 +218,7 @@ impl<S: Service> Connection<S> {
         if self.sent == self.out.len() {
             self.out.clear();
             self.sent = 0;
-        } else if self.sent >= self.limits.h2_send_buffer {
+        } else if self.sent >= self.limits.h2_send_buffer.max(self.out.len() / 2) {
             self.out.drain(..self.sent);
             self.sent = 0;
         }
@@ -249,10 +258,13 @@ impl<S: Service> Connection<S> {
         }
     }
 
-    /// The peer will send nothing more.
+    /// The peer will send nothing more: neither bodies, nor room for replies.
     pub fn hang_up(&mut self) {
-        self.leaving = Leaving::Told;
-        let open = self.streams.each().filter(|(_, stream)| stream.feed.is_some());
+        (self.leaving, self.is_deaf) = (Leaving::Told, true);
+        let open = self.streams.each().filter(|(_, stream)| {
+            let is_blocked = stream.window.room() == 0 && stream.piece() > 0;
+            stream.feed.is_some() || is_blocked
+        });
         let unfinished: Vec<u32> = open.map(|(id, _)| id).collect();
         for id in unfinished {
             self.streams.close(id);

@@ -17,6 +17,12 @@ use super::streams::{Debt, Sending, Stream};
 use super::window::{Inbound, Window};
 use crate::net::{Service, Short};
 
+/// Bytes of bodies that one look should not make more of.
+const LOOK_MAX: usize = 256 << 10;
+
+/// Entries that the list of what handlers took keeps room for while a connection is idle.
+const TAKEN_KEPT: usize = 16;
+
 /// What came of a stream's turn to send.
 enum Turn {
     /// A frame was written, and there may be more.
@@ -37,14 +43,25 @@ impl<S: Service> Connection<S> {
             return;
         }
         let (date, service) = (date.now(), self.service.clone());
-        service.look(noted, &mut |number, short| match ids[number] {
-            0 => {}
-            id => self.short(id, short, date),
+        let mut made = 0;
+        service.look(noted, &mut |number, short| {
+            made += short.body.len();
+            match ids[number] {
+                0 => {}
+                id => self.short(id, short, date),
+            }
         });
+        self.looks = match made {
+            LOOK_MAX.. => (ids.len() / 2).max(1),
+            _ if ids.len() >= self.looks => (2 * self.looks).min(self.limits.h2_streams as usize),
+            _ => self.looks,
+        };
         ids.clear();
     }
 
     fn short(&mut self, id: u32, short: &Short<'_>, date: &[u8]) {
+        let room = self.window.room().min(self.theirs.initial_window as usize);
+        let fits = short.body.len() <= room;
         let Self { out, encoder, .. } = self;
         let start = frame::begin_headers(out);
         encoder.begin(out);
@@ -58,10 +75,10 @@ impl<S: Service> Connection<S> {
         let length = digits.format(short.body.len());
         encoder.literal(out, b"content-length", length.as_bytes());
         frame::end_headers(out, start, id, short.body.is_empty(), self.theirs.max_frame);
-        let room = self.window.room().min(self.theirs.initial_window as usize);
-        if short.body.len() > room {
+        if !fits {
             return self.send_later(id, Bytes::copy_from_slice(short.body));
         }
+        self.calm.sends(short.body.len());
         self.window.take(short.body.len());
         let mut rest = short.body;
         while !rest.is_empty() {
@@ -210,6 +227,10 @@ impl<S: Service> Connection<S> {
         let room = self.window.room().min(stream.window.room()).min(self.theirs.max_frame);
         let n = reply.piece.len().min(room);
         if n == 0 && !reply.piece.is_empty() {
+            if self.is_deaf {
+                self.streams.close(id);
+                return Turn::Ended;
+            }
             stream.debt.get_or_insert_with(|| Debt::of(&self.peer));
             stream.is_ready = stream.window.room() > 0;
             return if stream.is_ready { Turn::Waits } else { Turn::Blocked };
@@ -221,7 +242,7 @@ impl<S: Service> Connection<S> {
         reply.piece.advance(n);
         stream.window.take(n);
         self.window.take(n);
-        self.calm.works();
+        self.calm.sends(n);
         match &stream.debt {
             Some(debt) if !reply.piece.is_empty() => debt.takes(),
             _ => stream.debt = None,
@@ -236,7 +257,8 @@ impl<S: Service> Connection<S> {
     /// Tells the peer of the room that handlers made.
     pub(super) fn give_windows(&mut self) {
         let mut all = 0;
-        for (id, n) in self.taken.borrow_mut().drain(..) {
+        let mut taken = self.taken.borrow_mut();
+        for (id, n) in taken.drain(..) {
             all += n;
             if let Some(stream) = self.streams.get(id)
                 && stream.feed.is_some()
@@ -246,6 +268,8 @@ impl<S: Service> Connection<S> {
                 frame::window_update(&mut self.out, id, more);
             }
         }
+        taken.shrink_to(TAKEN_KEPT);
+        drop(taken);
         if let Some(more) = self.inbound.give(all) {
             frame::window_update(&mut self.out, 0, more);
         }

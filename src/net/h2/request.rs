@@ -108,6 +108,9 @@ impl<S: Service> Connection<S> {
             && self.service.note(&mut core.noted, target)
         {
             core.ids.push(id);
+            if core.ids.len() >= self.looks {
+                self.look(core);
+            }
             return Ok(());
         }
         self.open(core, id, is_last)

@@ -116,13 +116,16 @@ impl<S: Service> Talk<S> {
             peer.is_asked();
         }
         for _ in 0..RECEIVES_A_TURN {
+            // Then the socket was not asked, and will not wake us, though it may have more.
+            let was_full = self.connection.is_full();
             let received = self.receive(buffers, peer, cx)?;
             self.connection.run(&mut buffers.core, cx);
-            let sent = self.send(cx)?;
+            let sent = self.send(peer, cx)?;
             if sent.is_ready() && self.connection.is_over() {
                 return Poll::Ready(Ok(()));
             }
-            let goes_on = received.is_ready() || self.connection.is_held() || self.waits;
+            let goes_on =
+                received.is_ready() || was_full || self.connection.is_held() || self.waits;
             if sent.is_pending() || !goes_on {
                 return Poll::Pending;
             }
@@ -170,7 +173,8 @@ impl<S: Service> Talk<S> {
             self.rest.clear();
             self.rest.extend_from_slice(rest);
         }
-        if self.connection.is_in_head() || is_of_head(rest) {
+        // While we do not read on, a head that has begun is none of the peer's delay.
+        if !self.waits && (self.connection.is_in_head() || is_of_head(rest)) {
             peer.head_comes();
         } else {
             peer.head_ended();
@@ -179,13 +183,17 @@ impl<S: Service> Talk<S> {
     }
 
     /// Sends what there is; pending when the socket takes no more.
-    fn send(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+    fn send(&mut self, peer: &Peer, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         while !self.connection.unsent().is_empty() {
             let written = Pin::new(&mut self.wire).poll_write(cx, self.connection.unsent());
             match written {
                 Poll::Pending => return Ok(Poll::Pending),
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(written) => self.connection.sent(written?),
+                Poll::Ready(written) => {
+                    self.connection.sent(written?);
+                    // Who takes what we send is alive, though we may not be reading.
+                    peer.hears();
+                }
             }
         }
         // What TLS keeps is not sent yet.

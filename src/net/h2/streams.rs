@@ -13,7 +13,7 @@ use crate::net::watch::Peer;
 
 /// Streams that we reset lately, whose frames are on their way and no fault of the peer's. More of
 /// them than this are answered by another reset.
-const RESETS_KNOWN: usize = 64;
+const RESETS_KNOWN: usize = 512;
 
 /// One stream.
 pub struct Stream<B> {
@@ -79,6 +79,13 @@ pub struct Streams<B> {
     /// The ids it skipped when it last skipped some: never used, and closed (section 5.1.1).
     skipped: (u32, u32),
     resets: VecDeque<u32>,
+}
+
+impl<B> Stream<B> {
+    /// Bytes of its reply that are at hand and not sent.
+    pub fn piece(&self) -> usize {
+        self.reply.as_ref().map_or(0, |reply| reply.piece.len())
+    }
 }
 
 impl<B> Streams<B> {

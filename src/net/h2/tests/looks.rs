@@ -69,3 +69,26 @@ fn heads_follow_the_size_of_the_peer_s_table() {
         }
     }
 }
+
+#[test]
+fn large_answers_are_made_a_few_at_a_time() {
+    let mut client = Client::with(Limits::default(), &[(4, 1 << 30)]);
+    client.say(&window_update(0, 1 << 30));
+    let asked: Vec<u8> = (0..100).flat_map(|n| get(2 * n + 1, "/look/900000")).collect();
+    let done = client.connection.receive(&mut client.core, &asked);
+    assert!(done < asked.len() / 2, "{done} of {} bytes were read", asked.len());
+    assert!(client.connection.unsent().len() < 10 << 20);
+}
+
+#[test]
+fn small_windows_do_not_end_an_honest_connection() {
+    let mut client = Client::new();
+    for n in 0..40 {
+        client.say(&get(2 * n + 1, "/look/60000"));
+        // Room for each 4 KiB, twice.
+        for _ in 0..60_000 / 4_096 + 1 {
+            client.say(&[window_update(0, 4_096), window_update(2 * n + 1, 4_096)].concat());
+        }
+    }
+    assert!(client.connection.fault().is_none());
+}

@@ -92,12 +92,25 @@ fn a_drain_waits_for_no_body_whose_request_is_answered() {
 }
 
 #[test]
-fn a_peer_that_hung_up_still_gets_its_replies() {
-    let limits = Limits { h2_send_buffer: 16, ..Limits::default() };
-    let mut client = Client::with(limits, &[(4, 10)]);
-    assert_eq!(client.say(&get(1, "/20")).len(), 2);
+fn a_peer_that_hung_up_still_gets_the_replies_that_it_has_room_for() {
+    let mut client = Client::new();
+    let asked = [get(1, "/20"), get(3, "/70000")].concat();
+    assert_eq!(client.connection.receive(&mut client.core, &asked), asked.len());
     client.connection.hang_up();
     assert!(!client.connection.is_over());
-    assert_eq!(client.say(&window_update(1, 10)), [Said::Data(1, 10, true)]);
+    let said = client.say(&[]);
+    assert!(said.contains(&Said::Data(1, 20, true)), "{said:?}");
+    // It cannot give room for the rest any more.
+    let large = said.iter().map(|said| if let Said::Data(3, n, false) = said { *n } else { 0 });
+    assert_eq!(large.sum::<usize>(), 65_535 - 20);
+    assert!(client.connection.is_over());
+}
+
+#[test]
+fn a_peer_that_hung_up_is_not_waited_for() {
+    let mut client = Client::with(Limits::default(), &[(4, 10)]);
+    assert_eq!(client.say(&[get(1, "/20"), get(3, "/look/20")].concat()).len(), 4);
+    client.connection.hang_up();
+    assert_eq!(client.say(&[]), []);
     assert!(client.connection.is_over());
 }
