@@ -1,4 +1,4 @@
-//! HTTP/2 for a server (RFC 9113), without prior knowledge of anything but bytes: [`serve`] moves
+//! HTTP/2 for a server (RFC 9113), without prior knowledge of anything but bytes: `serve` moves
 //! them, `connection` understands them. Reads that came in one receive are answered together. On
 //! the core that accepted the connection; a peer must never make it hold or do more than
 //! [`super::Limits`] say.
