@@ -418,3 +418,19 @@ fn a_drain_cuts_what_does_not_finish() {
     assert_eq!(server.stop().cut_at_drain.get(), 1);
     assert!(read_to_end(&mut stream).len() < LARGE);
 }
+
+#[test]
+fn a_silent_http2_peer_is_asked_and_then_cut() {
+    let (h2_ping_after, h2_ping_time) = (Duration::from_secs(1), Duration::from_secs(1));
+    let server = Server::start(Limits { h2_ping_after, h2_ping_time, ..Limits::default() });
+    let mut stream = server.connect();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    let mut said = Vec::new();
+    // It ends by an end, or a reset; a server that waits for ever ends it by the stream's timeout.
+    if let Err(fault) = stream.read_to_end(&mut said) {
+        assert_eq!(fault.kind(), io::ErrorKind::ConnectionReset);
+    }
+    // PING, of eight bytes, on the connection.
+    assert!(said.windows(9).any(|frame| frame == [0, 0, 8, 6, 0, 0, 0, 0, 0]), "{said:?}");
+    assert_eq!(server.stop().timed_out.get(), 1);
+}

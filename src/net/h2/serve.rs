@@ -190,9 +190,13 @@ impl<S: Service> Talk<S> {
                 Poll::Pending => return Ok(Poll::Pending),
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(written) => {
+                    let was_full = self.connection.is_full();
                     self.connection.sent(written?);
-                    // Who takes what we send is alive, though we may not be reading.
-                    peer.hears();
+                    // While we do not read, taking much is a sign of life. A ping that went into
+                    // the socket's buffer is none.
+                    if was_full {
+                        peer.hears();
+                    }
                 }
             }
         }
