@@ -5,6 +5,7 @@
 pub mod condition;
 pub mod entry;
 pub mod hash;
+pub mod holding;
 pub mod ids;
 pub mod json;
 pub mod key;

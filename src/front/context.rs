@@ -1,7 +1,7 @@
 //! What one core answers requests with: a reader on every shard, an inbox into every owner, its
 //! own tickets and counts. Made once a core, shared by its requests, never crosses to another.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use super::problem::Problem;
 use crate::clock;
 use crate::mesh::inbox::Inbox;
 use crate::mesh::positions::Positions;
+use crate::mesh::routes::Routes;
 use crate::mesh::ticket::Tickets;
 use crate::net::body::Intake;
 use crate::settings::ClusterSettings;
@@ -41,6 +42,8 @@ pub struct Context {
     pub intake: Intake,
     /// Whether the node has begun to end.
     pub draining: Rc<Cell<bool>>,
+    /// Where partitions are to be had; `None` for a node that is alone and has them all.
+    pub routes: Rc<RefCell<Option<Arc<Routes>>>>,
 }
 
 impl Context {
@@ -67,6 +70,16 @@ impl Context {
             return Lag::None;
         };
         progress.lag(next, clock::now())
+    }
+
+    /// Whether reads of `partition` are answered from what this node has.
+    pub fn answers(&self, partition: Partition) -> bool {
+        self.routes.borrow().is_none()
+            || self
+                .progress
+                .as_ref()
+                .and_then(|progress| progress.of(partition))
+                .is_none_or(|progress| progress.holding().answers())
     }
 
     /// The partition of a pk.

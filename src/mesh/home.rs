@@ -1,10 +1,12 @@
 //! The way home of outcomes: one lane into each serving core. Owner threads send, a core's own
 //! task takes; an outcome is never dropped while its core runs.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use super::lane::{Sender, Unsent};
+use super::routes::Routes;
 use super::ticket::Told;
 
 /// Messages that wait for one core, at most. A full lane holds the owner up, not the core.
@@ -17,6 +19,8 @@ const REST: Duration = Duration::from_micros(100);
 pub enum Message {
     /// Outcomes for requests of this core.
     Told(Vec<Told>),
+    /// Where partitions are to be had from now on.
+    Routes(Arc<Routes>),
     /// Stop accepting, finish what is in flight, end.
     Drain,
 }
@@ -44,6 +48,11 @@ impl Home {
                 self.deliver(core, Message::Told(batch));
             }
         }
+    }
+
+    /// Sends every core a new picture of the cluster.
+    pub fn route(&self, routes: &Arc<Routes>) {
+        (0..self.0.len()).for_each(|core| self.deliver(core, Message::Routes(routes.clone())));
     }
 
     /// Tells every core to drain.

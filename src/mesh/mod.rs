@@ -2,9 +2,11 @@
 //! and nothing here may grow without a limit.
 
 pub mod feed;
+pub mod holds;
 pub mod home;
 pub mod inbox;
 pub mod lane;
 pub mod positions;
+pub mod routes;
 pub mod ticket;
 pub mod wants;

@@ -13,6 +13,7 @@ use crate::mesh::home::Message;
 use crate::mesh::inbox::Inbox;
 use crate::mesh::lane::Receiver;
 use crate::mesh::positions::Positions;
+use crate::mesh::routes::Routes;
 use crate::mesh::ticket::Tickets;
 use crate::net::body::Intake;
 use crate::net::{self, Door, Drain, Limits, Tls};
@@ -54,12 +55,17 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
         stats: seed.stats,
         access_log: seed.settings.process.access_log,
         draining: Rc::default(),
+        routes: Rc::default(),
         intake: Intake::default(),
     };
     let drain = Drain::new();
     // This task outlives the context: it must not hold the inboxes, or no owner would ever end.
     let (start, draining) = (drain.clone(), context.draining.clone());
-    rt::spawn_local(take_messages(lane, context.tickets.clone(), move || {
+    let known = context.routes.clone();
+    let at_routes = move |routes| {
+        known.replace(Some(routes));
+    };
+    rt::spawn_local(take_messages(lane, context.tickets.clone(), at_routes, move || {
         draining.set(true);
         start.start();
     }));
@@ -72,7 +78,7 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
 pub async fn serve_admin(overview: Overview, sockets: Vec<TcpListener>, lane: Receiver<Message>) {
     let drain = Drain::new();
     let draining = drain.clone();
-    rt::spawn_local(take_messages(lane, Tickets::new(0), move || draining.start()));
+    rt::spawn_local(take_messages(lane, Tickets::new(0), |_| {}, move || draining.start()));
     let admin = Rc::new(Admin::new(overview));
     for socket in sockets {
         let listener = match rt::Listener::new(socket) {
@@ -88,6 +94,7 @@ pub async fn serve_admin(overview: Overview, sockets: Vec<TcpListener>, lane: Re
 async fn take_messages(
     mut lane: Receiver<Message>,
     tickets: Tickets,
+    at_routes: impl Fn(Arc<Routes>) + 'static,
     at_drain: impl Fn() + 'static,
 ) {
     let mut messages = Vec::new();
@@ -95,6 +102,7 @@ async fn take_messages(
         for message in messages.drain(..) {
             match message {
                 Message::Told(all) => all.into_iter().for_each(|told| tickets.tell(told)),
+                Message::Routes(routes) => at_routes(routes),
                 Message::Drain => at_drain(),
             }
         }

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
+use pumice_model::holding::Holding;
 use pumice_model::ids::{Offset, Partition};
 use pumice_model::time::Millis;
 
@@ -49,6 +50,8 @@ pub struct Progress {
 #[derive(Debug)]
 pub struct PartitionProgress {
     following: AtomicU8,
+    /// What peers are told of it; without peers every partition is served.
+    holding: AtomicU8,
     because: OnceLock<String>,
     /// The log's end: the offset that its next record will have.
     end: AtomicU64,
@@ -103,6 +106,7 @@ impl PartitionProgress {
     fn new() -> Self {
         Self {
             following: AtomicU8::new(Following::Starting as u8),
+            holding: AtomicU8::new(Holding::Serving as u8),
             because: OnceLock::new(),
             end: AtomicU64::new(UNKNOWN),
             end_at_start: AtomicU64::new(UNKNOWN),
@@ -119,6 +123,16 @@ impl PartitionProgress {
             2 => Following::Restoring,
             _ => Following::Broken,
         }
+    }
+
+    /// What peers are told of it.
+    pub fn holding(&self) -> Holding {
+        Holding::of(self.holding.load(Ordering::Acquire)).unwrap_or_default()
+    }
+
+    /// Peers are told this from now on.
+    pub fn hold(&self, holding: Holding) {
+        self.holding.store(holding as u8, Ordering::Release);
     }
 
     /// It follows, or restores. A broken partition stays so until the next start.

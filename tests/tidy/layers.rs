@@ -44,6 +44,8 @@ const FENCES: &[(&str, &[(&str, &str)])] = &[
             ("src/owner/fed.rs", "takes from a channel of a side thread"),
             ("src/mesh/feed.rs", "a channel that a task of a side thread can wait at"),
             ("src/mesh/wants.rs", "between two side threads"),
+            ("src/mesh/holds.rs", "between two side threads"),
+            ("src/cluster/", "gossip lives on a side thread"),
         ],
     ),
     (
