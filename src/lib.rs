@@ -5,6 +5,7 @@
 pub mod rt;
 
 pub mod clock;
+pub mod cluster;
 pub mod settings;
 pub mod signals;
 pub mod stats;
