@@ -5,7 +5,6 @@
 pub mod rt;
 
 pub mod clock;
-pub mod cluster;
 pub mod settings;
 pub mod signals;
 pub mod stats;
@@ -19,6 +18,7 @@ pub mod log;
 pub mod snapshot;
 
 pub mod admin;
+pub mod cluster;
 pub mod front;
 pub mod owner;
 
