@@ -6,7 +6,8 @@ use std::fmt::Write;
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 340.0;
 const LEFT: f64 = 72.0;
-const RIGHT: f64 = 18.0;
+// Half of the longest tick under the plot.
+const RIGHT: f64 = 32.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 48.0;
 /// How many lines of a plot have a colour of their own.
