@@ -13,6 +13,7 @@ pub mod datadir;
 pub mod mesh;
 pub mod net;
 pub mod objects;
+pub mod peer;
 
 pub mod log;
 pub mod snapshot;

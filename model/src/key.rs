@@ -34,16 +34,23 @@ impl KeyBuf {
     /// The prefix that all rows of `pk` share, and no other row has.
     pub fn pk(&mut self, partition: Partition, generation: Generation, pk: &str) -> &[u8] {
         self.partition(partition, generation);
-        let bytes = pk.as_bytes();
-        let groups = bytes.len().div_ceil(GROUP).max(1);
-        for i in 0..groups {
-            let group = &bytes[i * GROUP..bytes.len().min((i + 1) * GROUP)];
-            self.0.extend_from_slice(group);
-            self.0.resize(self.0.len() + GROUP - group.len(), 0);
-            // At most GROUP, so it fits a byte.
-            self.0.push(if i + 1 < groups { MORE } else { group.len() as u8 });
+        let mut rest = pk.as_bytes();
+        while rest.len() > GROUP {
+            let (group, tail) = rest.split_at(GROUP);
+            self.group(group, MORE);
+            rest = tail;
         }
+        // At most GROUP, so it fits a byte.
+        self.group(rest, rest.len() as u8);
         &self.0
+    }
+
+    #[inline]
+    fn group(&mut self, bytes: &[u8], mark: u8) {
+        let mut group = [0; GROUP + 1];
+        group[..bytes.len()].copy_from_slice(bytes);
+        group[GROUP] = mark;
+        self.0.extend_from_slice(&group);
     }
 
     /// The key of one row.

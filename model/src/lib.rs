@@ -14,6 +14,7 @@ pub mod logical;
 pub mod manifest;
 pub mod mutation;
 pub mod outcome;
+pub mod placement;
 pub mod row;
 pub mod statehash;
 pub mod time;

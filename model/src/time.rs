@@ -28,34 +28,28 @@ pub fn http_date(ms: Millis) -> String {
 
 /// Writes [`http_date`] at the end of `text`, in 29 bytes.
 pub fn push_http_date(text: &mut String, ms: Millis) {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const DAYS: [&[u8; 3]; 7] = [b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"Wed"];
+    const MONTHS: [&[u8; 3]; 12] = [
+        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+        b"Dec",
+    ];
     let civil = Civil::of(ms);
-    text.push_str(DAYS[civil.weekday]);
-    text.push_str(", ");
-    two_digits(text, civil.day);
-    text.push(' ');
-    text.push_str(MONTHS[civil.month - 1]);
-    text.push(' ');
-    two_digits(text, civil.year / 100);
-    two_digits(text, civil.year % 100);
-    for (before, number) in [
-        (' ', civil.second_of_day / 3_600),
-        (':', civil.second_of_day / 60 % 60),
-        (':', civil.second_of_day % 60),
+    let mut date = *b"Day, 00 Mon 0000 00:00:00 GMT";
+    date[..3].copy_from_slice(DAYS[civil.weekday]);
+    date[8..11].copy_from_slice(MONTHS[civil.month - 1]);
+    // Without the machinery of formatting: a date goes with every read.
+    for (at, number) in [
+        (5, civil.day),
+        (12, civil.year / 100),
+        (14, civil.year % 100),
+        (17, civil.second_of_day / 3_600),
+        (20, civil.second_of_day / 60 % 60),
+        (23, civil.second_of_day % 60),
     ] {
-        text.push(before);
-        two_digits(text, number);
+        date[at] = b'0' + (number / 10) as u8;
+        date[at + 1] = b'0' + (number % 10) as u8;
     }
-    text.push_str(" GMT");
-}
-
-/// A number from 0 to 99, without the machinery of formatting: a date goes with every read.
-fn two_digits(text: &mut String, number: i64) {
-    for digit in [number / 10 % 10, number % 10] {
-        text.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
-    }
+    text.push_str(std::str::from_utf8(&date).unwrap_or_default());
 }
 
 struct Civil {

@@ -264,7 +264,10 @@ impl Walk<'_, '_> {
                 let (walked, stored) = (found.rows, stored.rows);
                 report.fault(format!("partition {partition} has {walked} rows, not {stored}"));
             }
-            report.partitions.push(found);
+            // A released one is as one that has had none.
+            if stored != Position::ZERO {
+                report.partitions.push(found);
+            }
         }
         report
     }

@@ -10,6 +10,7 @@
 //!                  reap       what an entry removes besides
 //!   Reader::read -> View, one read transaction in a closure: position, row, scan, check, export
 //!   View::export -> logical rows as bytes -> Writer::stage, install -> live at another position
+//!   Writer::release -> as if there had been no entry -> sweep, what was left over
 //! ```
 //!
 //! Invariant: an entry is applied whole, or nothing of it is.
@@ -17,7 +18,8 @@
 //! they were cut into batches, on other partitions or on the machine.
 //! Invariant: a [`Fault`] leaves the stored state and every offset as they were.
 //! Invariant: a restore changes what is read in one transaction, and only to a state whose hash
-//! is the one that came with it.
+//! is the one that came with it; a release does so to nothing.
+//! Invariant: no key has a generation above the one that follows its partition's live one.
 //! Invariant: a partition's stored hash equals the one that a scan of its rows gives.
 
 mod apply;
@@ -27,13 +29,16 @@ mod export;
 mod fault;
 mod judge;
 mod memory;
+mod pages;
 mod reader;
 mod reap;
+mod release;
 mod rows;
 mod scan;
 mod stage;
 mod sweep;
 mod tables;
+mod walk;
 mod warm;
 mod writer;
 

@@ -3,6 +3,7 @@
 //! Never writes, and never waits for a commit.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use heed::{MdbError, RoTxn, WithTls};
@@ -23,6 +24,8 @@ thread_local! {
 #[derive(Clone, Debug)]
 pub struct Reader {
     tables: Tables,
+    /// Which environment this reads, of all that the process ever opened.
+    number: u64,
     /// The same file once more, after LMDB gave `tables` up; opened by the first who needs it.
     last_good: Arc<OnceLock<Result<Tables, Fault>>>,
 }
@@ -47,17 +50,20 @@ pub struct Usage {
 
 impl Reader {
     pub(crate) fn new(tables: Tables) -> Self {
-        Self { tables, last_good: Arc::default() }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { tables, number, last_good: Arc::default() }
     }
 
     /// Runs `f` on the state as of the last commit. A read of the same shard inside `f` is a
     /// fault (LMDB's BAD_RSLOT), and touches nothing.
     pub fn read<R>(&self, f: impl FnOnce(&View<'_>) -> R) -> Result<R, Fault> {
-        let (tables, txn) = match self.tables.env.read_txn() {
-            Err(heed::Error::Mdb(MdbError::Panic)) => self.read_last_good()?,
-            txn => (&self.tables, txn?),
+        let (is_last_good, (tables, txn)) = match self.tables.env.read_txn() {
+            Err(heed::Error::Mdb(MdbError::Panic)) => (true, self.read_last_good()?),
+            txn => (false, (&self.tables, txn?)),
         };
-        Ok(f(&View { tables, txn }))
+        let state = State { environment: self.number, is_last_good, txn: txn.id() };
+        Ok(f(&View { tables, txn, state }))
     }
 
     /// A failed write of the meta page makes LMDB refuse reads as well, though what was committed
@@ -88,6 +94,16 @@ impl Reader {
 pub struct View<'t> {
     pub(crate) tables: &'t Tables,
     pub(crate) txn: RoTxn<'t, WithTls>,
+    pub(crate) state: State,
+}
+
+/// Which state a view is of. Two views of one state see the same bytes at the same places: a state
+/// never changes, and an environment that a view is of has been open since it got its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    environment: u64,
+    is_last_good: bool,
+    txn: usize,
 }
 
 impl View<'_> {

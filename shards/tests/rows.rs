@@ -48,6 +48,23 @@ struct Log {
 }
 
 impl Log {
+    /// Restores a partition to the state it has: the same rows, under another generation.
+    fn restore(&mut self, reader: &Reader, partition: Partition) {
+        while !self.writer.stage_begin(partition).unwrap() {}
+        let (position, logicals) = reader
+            .read(|view| {
+                let mut export = view.export(partition).unwrap();
+                let mut logicals = vec![];
+                while let Some(bytes) = export.next().unwrap() {
+                    logicals.push(bytes.to_vec());
+                }
+                (export.position(), logicals)
+            })
+            .unwrap();
+        self.writer.stage(partition, logicals.iter().map(Vec::as_slice)).unwrap();
+        self.writer.install(partition, &position).unwrap();
+    }
+
     fn write(&mut self, changes: impl Iterator<Item = (u64, Change)>) {
         let entries: Vec<Logged> = changes
             .map(|(number, change)| {
@@ -92,6 +109,27 @@ fn compare(reader: &Reader, buffers: &mut Rows, numbers: &[u64]) -> usize {
 }
 
 #[test]
+fn buffers_may_go_from_one_environment_to_another() {
+    let dirs = [seeds::directory(), seeds::directory()];
+    let options = Options { map_size: 1 << 30, readers: 8 };
+    let mut buffers = Rows::default();
+    // As many transactions in each, and never the same rows; the second time at another place.
+    for round in 0..4 {
+        let mut readers = vec![];
+        for (nth, dir) in dirs.iter().enumerate() {
+            let (writer, reader) = open(dir.path(), &identity(), &options).unwrap();
+            let mut log = Log { writer, next: vec![round * 100; PARTITIONS as usize] };
+            log.write((0..50).map(|number| put(2 * number + nth as u64, round)));
+            readers.push(reader);
+        }
+        let numbers: Vec<u64> = (0..100).collect();
+        for reader in [&readers[0], &readers[1], &readers[0]] {
+            assert_eq!(compare(reader, &mut buffers, &numbers), 50);
+        }
+    }
+}
+
+#[test]
 fn rows_at_once_are_the_rows_one_by_one() {
     let dir = seeds::directory();
     let options = Options { map_size: 1 << 30, readers: 8 };
@@ -112,6 +150,15 @@ fn rows_at_once_are_the_rows_one_by_one() {
     }
     let all: Vec<u64> = (0..KEYS).collect();
     let there = all.iter().filter(|&&number| number % 7 != 6 || number == 6).count();
+    assert_eq!(compare(&reader, &mut buffers, &all), there);
+
+    // Partitions under other generations, some of them more than once, and what they had swept.
+    for partition in (0..PARTITIONS).step_by(3).chain((0..PARTITIONS).step_by(7)) {
+        log.restore(&reader, Partition(partition));
+        let numbers: Vec<u64> = (0..50).map(|_| seed.below(KEYS)).collect();
+        compare(&reader, &mut buffers, &numbers);
+    }
+    while log.writer.sweep().unwrap() {}
     assert_eq!(compare(&reader, &mut buffers, &all), there);
 
     let over = AtomicBool::new(false);

@@ -22,6 +22,7 @@ pub fn render(overview: &Overview) -> String {
     storage(overview, &mut page);
     partitions(overview, &mut page);
     super::log::render(overview, &mut page);
+    super::cluster::render(overview, &mut page);
     super::snapshots::render(overview, &mut page);
     process::render(&mut page);
     page.finish()

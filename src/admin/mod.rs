@@ -1,6 +1,7 @@
 //! The admin port: health, readiness, metrics, status and snapshots, for operators and their
 //! machines. On an executor of its own, not pinned to a serving CPU; changes no record.
 
+mod cluster;
 mod exposition;
 mod log;
 mod metrics;
@@ -27,6 +28,7 @@ use crate::net::{Service, Short};
 use crate::rt::Runtime;
 use crate::settings::Settings;
 use crate::snapshot::service;
+use crate::stats::cluster::ClusterStats;
 use crate::stats::core::CoreStats;
 use crate::stats::log::LogStats;
 use crate::stats::net::NetStats;
@@ -54,6 +56,8 @@ pub struct Overview {
     pub progress: Option<Arc<Progress>>,
     /// The counts of the log, likewise.
     pub log: Option<Arc<LogStats>>,
+    /// The counts of gossip, and the last picture of the cluster; `None` where the node is alone.
+    pub cluster: Option<Arc<ClusterStats>>,
     /// Who takes snapshots, where there are objects.
     pub snapshots: Option<service::Handle>,
     /// The counts of snapshots.
@@ -132,8 +136,10 @@ fn answer(overview: &Overview, request: &Request<Incoming>) -> Answer {
         "/ready" => readiness(overview),
         "/metrics" => text(metrics::render(overview), "text/plain; version=0.0.4"),
         "/v1/status" => json(StatusCode::OK, &status::body(overview)),
+        "/v1/cluster" => cluster::answer(overview),
         _ => {
-            let message = "the admin port has /health, /ready, /metrics, /v1/status, /v1/snapshots";
+            let message = "the admin port has /health, /ready, /metrics, /v1/status, /v1/cluster, \
+                           /v1/snapshots";
             json(StatusCode::NOT_FOUND, &ErrorBody::new("not_found", message))
         }
     }
@@ -155,6 +161,9 @@ struct Readiness<'a> {
     broken_partitions: Vec<u32>,
     /// The first reasons, so that whoever is woken need not look for them.
     broken_because: Vec<String>,
+    /// Why the cluster keeps the node from being ready: its clock, another node of its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<String>,
 }
 
 /// 200 once the node serves. A broken shard stays 200 and is listed: it still answers reads, and a
@@ -178,6 +187,7 @@ fn readiness(overview: &Overview) -> Answer {
             .collect(),
         broken_because: overview.reasons(),
         broken_shards,
+        cluster: overview.unready(),
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut answer = json(status, &body);
@@ -191,7 +201,12 @@ impl Overview {
     fn is_ready(&self) -> bool {
         let any = self.partitions().any(|partition| !self.is_broken(partition));
         let started = self.progress.as_ref().is_none_or(|log| log.started(|p| self.next(p)));
-        self.phase.name() == "serving" && any && started
+        self.phase.name() == "serving" && any && started && self.unready().is_none()
+    }
+
+    /// Why the cluster keeps the node from being ready.
+    fn unready(&self) -> Option<String> {
+        self.cluster.as_ref()?.unready()
     }
 
     fn next(&self, partition: Partition) -> Offset {

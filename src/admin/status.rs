@@ -49,7 +49,7 @@ fn partitions(overview: &Overview) -> Vec<PartitionStatus<'_>> {
         let shard = overview.shard_of(partition);
         let position = overview.readers[shard].read(|view| view.position(partition)).ok()?.ok()?;
         let progress = overview.following(partition);
-        let reason = progress.and_then(PartitionProgress::broken_because).map(str::to_owned);
+        let reason = progress.and_then(PartitionProgress::broken_because);
         let state = match reason {
             Some(_) => Serving::Broken,
             None => serving(overview.shards[shard].state()),

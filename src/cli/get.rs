@@ -43,6 +43,7 @@ pub fn run(args: &GetArgs) -> Done {
             pk: args.pk.as_str().into(),
             sk: args.sk.as_str().into(),
             found: record.is_some(),
+            unavailable: false,
             data: data.transpose().map_err(Failure::new)?,
             etag: record.as_ref().map(|record| etag(record.token).into()),
         })?;

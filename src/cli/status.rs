@@ -1,12 +1,19 @@
-//! `pumice status`: what a server says of its cores, shards and partitions. On the main thread.
+//! `pumice status`: what a server says of its cores, shards and partitions, and of the cluster that
+//! it is in. On the main thread.
+
+mod cluster;
 
 use std::process::ExitCode;
 
+use bytes::Bytes;
 use clap::Args;
+use http::{Request, StatusCode};
 use indicatif::{BinaryBytes, HumanCount};
 use pumice_client::{Client, Serving, StatusBody, Timestamp};
+use pumice_model::wire::ClusterBody;
+use serde::Serialize;
 
-use super::output::{Done, block_on, print_json, print_line};
+use super::output::{Done, Failure, block_on, print_json, print_line};
 
 /// Arguments of `pumice status`.
 #[derive(Args, Debug)]
@@ -25,16 +32,39 @@ pub struct StatusArgs {
 /// Prints the status; the exit code is 1 when the server is not ready.
 pub fn run(args: &StatusArgs) -> Done {
     let client = Client::new(&args.admin)?;
-    let status = block_on(async { Ok(client.status().await?) })?;
+    let (status, cluster) =
+        block_on(async { Ok((client.status().await?, cluster(&client).await?)) })?;
     if args.json {
-        print_json(&status)?;
+        print_json(&Whole { status: &status, cluster: cluster.as_ref() })?;
     } else {
         print_line(&summary(&status))?;
+        if let Some(cluster) = &cluster {
+            print_line(&cluster::draw(cluster))?;
+        }
         if args.partitions {
             print_line(&partitions(&status))?;
         }
     }
     Ok(if status.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    status: &'a StatusBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a ClusterBody>,
+}
+
+/// The cluster that the server is in; nothing where it is alone, or has not heard of others yet.
+async fn cluster(client: &Client) -> Result<Option<ClusterBody>, Failure> {
+    let request = Request::get("/v1/cluster").body(Bytes::new()).map_err(Failure::new)?;
+    let answer = client.exchange(request).await?;
+    match answer.status() {
+        StatusCode::OK => Ok(Some(serde_json::from_slice(answer.body())?)),
+        _ => Ok(None),
+    }
 }
 
 fn summary(status: &StatusBody<'_>) -> String {

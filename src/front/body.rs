@@ -4,13 +4,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Body as _, Frame, SizeHint};
 
-use crate::rt;
+use crate::{peer, rt};
 
 /// The body of an answer.
 pub enum Body {
@@ -25,6 +26,8 @@ pub enum Body {
         /// Whether the core has done other work since the last page.
         rested: bool,
     },
+    /// What another node answers, as it comes.
+    Peer(Box<peer::Body>),
 }
 
 /// The next piece of a paged body; `None` at the end.
@@ -47,6 +50,25 @@ impl Body {
     pub fn pages(next: impl FnMut() -> Page + 'static) -> Self {
         Self::Pages { next: Box::new(next), rested: true }
     }
+
+    /// The whole of it, at most `most` bytes.
+    ///
+    /// # Errors
+    /// When it is longer, or breaks off.
+    pub async fn whole(mut self, most: usize) -> Result<Bytes, Cut> {
+        let mut all = Vec::new();
+        if let Self::Whole(bytes) = self {
+            return Ok(bytes);
+        }
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
+            let Ok(bytes) = frame?.into_data() else { continue };
+            if all.len() + bytes.len() > most {
+                return Err(Cut(format!("the answer is longer than {most} bytes")));
+            }
+            all.extend_from_slice(&bytes);
+        }
+        Ok(all.into())
+    }
 }
 
 impl From<Vec<u8>> for Body {
@@ -67,6 +89,10 @@ impl hyper::body::Body for Body {
         let page = match this {
             Self::Empty => None,
             Self::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
+            Self::Peer(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                return Poll::Ready(frame.map(|frame| frame.map_err(|off| Cut(off.to_string()))));
+            }
             Self::Pages { rested, .. } if !*rested => {
                 *rested = true;
                 rt::queue_again(context);
@@ -90,6 +116,7 @@ impl hyper::body::Body for Body {
             Self::Empty => true,
             Self::Whole(bytes) => bytes.is_empty(),
             Self::Pages { .. } => false,
+            Self::Peer(body) => body.is_end_stream(),
         }
     }
 
@@ -98,6 +125,7 @@ impl hyper::body::Body for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Pages { .. } => SizeHint::default(),
+            Self::Peer(body) => body.size_hint(),
         }
     }
 }

@@ -5,10 +5,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use pumice_model::ids::{Offset, Partition};
 use pumice_model::time::Millis;
 use pumice_shards::{Fault, Reader, View};
 
+use super::elsewhere::Elsewhere;
 use super::problem::Problem;
 use crate::clock;
 use crate::mesh::inbox::Inbox;
@@ -44,6 +46,8 @@ pub struct Context {
     pub draining: Rc<Cell<bool>>,
     /// Where partitions are to be had; `None` for a node that is alone and has them all.
     pub routes: Rc<RefCell<Option<Arc<Routes>>>>,
+    /// The other nodes.
+    pub elsewhere: Elsewhere,
 }
 
 impl Context {
@@ -72,9 +76,31 @@ impl Context {
         progress.lag(next, clock::now())
     }
 
+    /// Where partitions are to be had; `None` for a node that is alone.
+    pub fn routes(&self) -> Option<Arc<Routes>> {
+        self.routes.borrow().clone()
+    }
+
+    /// Whether there is no other node.
+    pub fn is_alone(&self) -> bool {
+        self.routes.borrow().is_none()
+    }
+
+    /// This node's name, where it is not alone.
+    pub fn node(&self) -> Option<HeaderValue> {
+        let routes = self.routes.borrow();
+        let me = routes.as_ref().and_then(|routes| routes.nodes.get(routes.me))?;
+        HeaderValue::from_str(&me.id).ok()
+    }
+
+    /// How far `partition` is applied.
+    pub fn next(&self, partition: Partition) -> Offset {
+        self.positions.next(partition).unwrap_or(Offset(0))
+    }
+
     /// Whether reads of `partition` are answered from what this node has.
     pub fn answers(&self, partition: Partition) -> bool {
-        self.routes.borrow().is_none()
+        self.is_alone()
             || self
                 .progress
                 .as_ref()
@@ -104,7 +130,10 @@ impl Context {
         look: impl FnOnce(&View<'_>, Millis) -> Result<R, Fault>,
     ) -> Result<R, Problem> {
         self.has_state(partition)?;
-        Ok(self.read_shard(self.shard(partition), look)??)
+        let result = self.read_shard(self.shard(partition), look)??;
+        // What was let go of meanwhile looks as if nothing had ever been there.
+        self.has_state(partition)?;
+        Ok(result)
     }
 
     /// The same for a shard by its number, whatever is known of its partitions.
@@ -123,6 +152,7 @@ impl Context {
     /// Whether anything is known of `partition`.
     pub fn has_state(&self, partition: Partition) -> Result<(), Problem> {
         match self.progress.as_ref().and_then(|all| all.of(partition)) {
+            Some(progress) if !progress.holding().has_state() => Err(Problem::moved(partition)),
             Some(progress)
                 if !progress.has_state(self.positions.next(partition).unwrap_or(Offset(0))) =>
             {

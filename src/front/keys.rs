@@ -47,6 +47,27 @@ impl Keys {
         Self { context, keys, next: 0, written: false }
     }
 
+    /// No key yet, and room for so many with so many bytes.
+    pub fn with_room(context: &Rc<Context>, keys: usize, _bytes: usize) -> Self {
+        Self::new(context, Vec::with_capacity(keys))
+    }
+
+    /// Adds a key of a length that a request can have.
+    pub fn push(&mut self, pk: &str, sk: &str) {
+        self.keys.push((pk.to_owned(), sk.to_owned()));
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// One of them: its partition, pk and sk.
+    pub fn key(&self, number: usize) -> (Partition, &str, &str) {
+        let (pk, sk) = &self.keys[number];
+        (self.context.partition(pk), pk, sk)
+    }
+
     /// The answer as a body: whole when it is short, else made page by page.
     pub fn body(mut self, style: KeyStyle) -> Result<Body, Problem> {
         let mut out = style.head.as_bytes().to_vec();
@@ -112,6 +133,9 @@ impl Keys {
                 break;
             }
         }
-        Ok(())
+        // Where a partition was let go of meanwhile, nothing says that its keys are missing.
+        let read = self.keys[first..self.next].iter();
+        let mut partitions = read.map(|(pk, _)| context.partition(pk));
+        partitions.try_for_each(|partition| context.has_state(partition))
     }
 }

@@ -14,7 +14,7 @@ use pumice_shards::{Fault, Rows};
 use super::context::Context;
 use super::problem::Problem;
 use super::target::decode_onto;
-use crate::net::Short;
+use crate::net::{Field, Short};
 use crate::stats::progress::Lag;
 use crate::stats::route::{Route, STATUSES, status_index};
 
@@ -29,7 +29,8 @@ pub struct Looks {
     looks: Vec<Look>,
     /// Numbers of the looks into one shard.
     of_shard: Vec<usize>,
-    rows: Rows,
+    /// One for each shard, by its number.
+    rows: Vec<Rows>,
     fields: Fields,
 }
 
@@ -49,6 +50,8 @@ struct Fields {
     etag: String,
     date: String,
     lag: itoa::Buffer,
+    /// This node's name, where there are others.
+    node: String,
 }
 
 impl Looks {
@@ -72,6 +75,11 @@ impl Looks {
     pub fn answer(&mut self, context: &Context, reply: &mut dyn FnMut(usize, &Short<'_>)) {
         let Self { keys, looks, of_shard, rows, fields, .. } = self;
         let began = Instant::now();
+        rows.resize_with(context.readers.len(), Rows::default);
+        fields.node.clear();
+        if let Some(routes) = &*context.routes.borrow() {
+            fields.node.push_str(routes.nodes.get(routes.me).map_or("", |me| &me.id));
+        }
         let mut counts = [0; STATUSES.len()];
         let mut reply = |number: usize, short: &Short<'_>| {
             counts[status_index(short.status)] += 1;
@@ -86,7 +94,7 @@ impl Looks {
             let mut answered = 0;
             let read = context.read_shard(shard, |view, now| {
                 let wanted = of_shard.iter().map(|&number| looks[number].wanted(keys));
-                view.rows(rows, wanted, |nth, row| {
+                view.rows(&mut rows[shard], wanted, |nth, row| {
                     let number = of_shard[nth];
                     answered = nth + 1;
                     looks[number].answer(context, row, now, fields, |short| reply(number, short));
@@ -94,7 +102,7 @@ impl Looks {
             });
             if let Err(problem) = read.and_then(|read| Ok(read?)) {
                 for &number in &of_shard[answered..] {
-                    problem.shortly(None, |short| reply(number, short));
+                    problem.shortly(&[], |short| reply(number, short));
                 }
             }
         }
@@ -120,6 +128,9 @@ fn take(
     let (pk, sk) = (&keys[start..middle], &keys[middle..]);
     check_keys(pk, sk).ok()?;
     let partition = context.partition(pk);
+    if !context.answers(partition) {
+        return None;
+    }
     let shard = context.shard(partition);
     Some(Look { shard, partition, pk: start, sk: middle, end: keys.len() })
 }
@@ -141,13 +152,20 @@ impl Look {
             .has_state(self.partition)
             .and_then(|()| Ok(row?))
             .map(|row| row.filter(|row| row.visible(now)));
-        let Fields { etag, date, lag } = fields;
+        let Fields { etag, date, lag, node } = fields;
         let late = match context.lag(self.partition) {
             Lag::None => None,
             Lag::Unknown => Some("unknown"),
             Lag::Ms(ms) => Some(lag.format(ms)),
         };
         let late = late.map(|late| (wire::LAG_MS, late.as_bytes()));
+        let node = (!node.is_empty()).then_some((wire::NODE, node.as_bytes()));
+        let mut fields: [Field<'_>; 4] = Default::default();
+        let mut count = 2;
+        for field in [late, node].into_iter().flatten() {
+            fields[count] = field;
+            count += 1;
+        }
         match row {
             Ok(Some(row)) => {
                 etag.clear();
@@ -155,16 +173,14 @@ impl Look {
                 wire::push_etag(etag, Token { partition, offset });
                 date.clear();
                 push_http_date(date, row.updated_at);
-                let (etag, date) = (etag.as_bytes(), date.as_bytes());
-                let (name, late) = late.unwrap_or_default();
-                let fields = [("etag", etag), ("last-modified", date), (name, late)];
-                let fields = if late.is_empty() { &fields[..2] } else { &fields };
-                let body = row.data.as_bytes();
+                fields[0] = ("etag", etag.as_bytes());
+                fields[1] = ("last-modified", date.as_bytes());
+                let (fields, body) = (&fields[..count], row.data.as_bytes());
                 reply(&Short { status: 200, content_type: JSON, fields, body });
             }
             // That a record is not there is as old as one that is.
-            Ok(None) => Problem::no_record().shortly(late, reply),
-            Err(problem) => problem.shortly(late, reply),
+            Ok(None) => Problem::no_record().shortly(&fields[2..count], reply),
+            Err(problem) => problem.shortly(&fields[2..count], reply),
         }
     }
 }

@@ -5,16 +5,20 @@
 mod answer;
 mod body;
 pub mod context;
+pub mod elsewhere;
 mod firescroll;
 mod keys;
 mod looks;
 pub mod openapi;
+mod pace;
 mod pages;
 mod problem;
 mod read;
 mod receive;
+mod scatter;
 mod target;
 mod v1;
+mod wants;
 mod write;
 
 use std::future::Future;
@@ -56,7 +60,7 @@ impl Service for Front {
     type Noted = Looks;
 
     const MATTERS: &'static [&'static str] =
-        &["if-match", "if-none-match", "if-modified-since", wire::MIN_OFFSETS];
+        &["if-match", "if-none-match", "if-modified-since", wire::MIN_OFFSETS, wire::MAX_LAG_MS];
 
     fn answer(&self, request: Request<Incoming>) -> Answering {
         handle(&self.0, request)
@@ -112,6 +116,12 @@ fn finish(
     method: &Method,
     uri: &Uri,
 ) -> Answer {
+    let mut answer = answer;
+    if !answer.headers().contains_key(wire::NODE)
+        && let Some(node) = context.node()
+    {
+        answer.headers_mut().insert(wire::NODE, node);
+    }
     let (took, status) = (began.elapsed(), answer.status().as_u16());
     context.stats.answered(route, status, took);
     if context.access_log {
@@ -133,6 +143,7 @@ async fn v1(
         Target::GetMany => v1::get_many::serve(context, request).await,
         Target::Batch => v1::batch::serve(context, request).await,
         Target::Namespace => about(&request, namespace(context)),
+        Target::Routes => about(&request, v1::routes::answer(context)),
         Target::OpenApi => about(&request, answer::json(StatusCode::OK, openapi::document())),
         _ => Err(Problem::not_found("no such route: see /openapi.json")),
     }

@@ -44,8 +44,17 @@ const ERROR: Schema = schema!(wire::ErrorBody<'static>);
 const WRITE: Schema = schema!(wire::WriteBody<'static>);
 const MIN_OFFSETS: Parameter =
     (wire::MIN_OFFSETS, "header", "P:O,..: read only when these offsets are applied");
-const TIMEOUT: Parameter =
-    (wire::TIMEOUT_MS, "header", "how long to wait for them, 0 to 30000, default 2000");
+const TIMEOUT: Parameter = (
+    wire::TIMEOUT_MS,
+    "header",
+    "how long to wait for them, and for other nodes: 0 to 30000, default 2000, and 5000 for nodes",
+);
+const MAX_LAG: Parameter = (
+    wire::MAX_LAG_MS,
+    "header",
+    "how old the answer may be in milliseconds; else another node is asked, or 503 code behind \
+     with the best pumice-lag-ms known",
+);
 const WRITE_ID: Parameter =
     (wire::WRITE_ID, "header", "32 hex digits: a repeat gets the first outcome");
 const IF: Parameter = ("if", "query", "a condition over the stored record");
@@ -55,6 +64,7 @@ const IF_MATCH: Parameter =
 const ABSENT: Parameter = ("if-none-match", "header", "*: there must be no record");
 const READ: &[Parameter] = &[
     MIN_OFFSETS,
+    MAX_LAG,
     TIMEOUT,
     ("if-none-match", "header", "ETags known, or *: 304"),
     ("if-modified-since", "header", "the last-modified known, to the letter: 304"),
@@ -66,7 +76,7 @@ const AWAY: Reply = ("503", "certain that nothing was done; see Retry-After", So
 const UNKNOWN: Reply = ("504", "sent, outcome unknown", Some(ERROR));
 
 const CHANGE: &[Parameter] = &[FIRE_WAIT, WRITE_ID];
-const FIRE_READ: &[Parameter] = &[MIN_OFFSETS, TIMEOUT];
+const FIRE_READ: &[Parameter] = &[MIN_OFFSETS, MAX_LAG, TIMEOUT];
 const FIRE_WAIT: Parameter = ("wait", "query", "log (default): text ok; applied: outcomes");
 const NOT_READ: Reply = ("400", "the request does not read, as text", None);
 const LARGE: Reply = ("413", "value or body too large", Some(ERROR));
@@ -181,6 +191,7 @@ const OPERATIONS: &[Operation] = &[
             ("limit", "query", "1 to 10000, default 1000"),
             ("reverse", "query", "true: from the highest sk down"),
             MIN_OFFSETS,
+            MAX_LAG,
             TIMEOUT,
         ],
         request: None,
@@ -190,10 +201,15 @@ const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/v1/records:get",
         summary: "Many records by key, in request order",
-        parameters: &[MIN_OFFSETS, TIMEOUT],
+        parameters: &[MIN_OFFSETS, MAX_LAG, TIMEOUT],
         request: Some(schema!(wire::GetRequest<'static>)),
         answers: &[
-            ("200", "one element a key", Some(schema!(wire::GetResponse<'static>))),
+            (
+                "200",
+                "one element a key; pumice-unavailable names the indexes of those that no node \
+                 could be asked for, pumice-missing counts those that are not there",
+                Some(schema!(wire::GetResponse<'static>)),
+            ),
             INVALID,
             LARGE,
             NOT_JSON,
@@ -223,6 +239,14 @@ const OPERATIONS: &[Operation] = &[
         parameters: &[],
         request: None,
         answers: &[("200", "the namespace", Some(schema!(wire::NamespaceBody<'static>)))],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/routes",
+        summary: "Where every partition is to be had; a node that is alone names no node",
+        parameters: &[],
+        request: None,
+        answers: &[("200", "the routes", Some(schema!(wire::RoutesBody<'static>)))],
     },
     FIRE_PUT,
     fire(

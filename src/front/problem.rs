@@ -13,6 +13,7 @@ use super::answer::{self, Answer};
 use super::body::Body;
 use crate::mesh::inbox::TurnedAway;
 use crate::net::{Field, Short};
+use crate::stats::progress::Lag;
 
 /// Why a request got no good answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +32,15 @@ pub struct Problem {
     pub allow: Option<&'static str>,
     /// What the log has of the write nevertheless.
     pub tokens: Vec<Token>,
+    /// How old the best state is that is known of, and how old it may be.
+    pub lag: Option<(Lag, u64)>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
         let (partition, offset, allow, tokens) = (None, None, None, Vec::new());
-        Self { status, code, message, partition, offset, allow, tokens }
+        Self { status, code, message, partition, offset, allow, tokens, lag: None }
     }
 
     /// 400: the request does not read.
@@ -119,6 +122,43 @@ impl Problem {
         Self { partition: Some(partition), ..problem }
     }
 
+    /// 503 to a node that sent a request on: the partition is not held here.
+    pub fn moved(partition: Partition) -> Self {
+        let message = format!("partition {partition} is not held here");
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code::MOVED, message);
+        Self { partition: Some(partition), ..problem }
+    }
+
+    /// 503: the partition is not held here, and none of those that may hold it could be asked.
+    pub fn unreached(partition: Partition, tried: &[String]) -> Self {
+        let tried = match tried {
+            [] => "no other node is known to hold it".to_owned(),
+            tried => format!("asked in vain: {}", tried.join("; ")),
+        };
+        let message = format!("partition {partition} is not held here, {tried}");
+        Self { partition: Some(partition), ..Self::unavailable(message) }
+    }
+
+    /// 503: the answer would be older than was asked for; `best` is the least that is known of.
+    pub fn too_old(partition: Partition, best: Lag, max: u64) -> Self {
+        let message = match best {
+            Lag::Ms(ms) => format!("the state may be {ms} ms old, asked for are {max} at most"),
+            _ => format!("how old the state is nobody knows, asked for are {max} ms at most"),
+        };
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code::BEHIND, message);
+        Self { partition: Some(partition), lag: Some((best, max)), ..problem }
+    }
+
+    /// The same problem, with the lag of another node where that is less.
+    pub fn at_best(self, other: Lag) -> Self {
+        match (self.lag, self.partition) {
+            (Some((lag, max)), Some(partition)) if other < lag => {
+                Self::too_old(partition, other, max)
+            }
+            _ => self,
+        }
+    }
+
     /// 503: the wanted offset was not reached in time.
     pub fn behind(token: Token, reached: Option<Offset>) -> Self {
         let message =
@@ -160,11 +200,11 @@ impl Problem {
         self.dressed(answer::json(self.status, &self.body()))
     }
 
-    /// The same to a read that was noted, with a field of the read's own.
-    pub fn shortly(&self, field: Option<Field<'_>>, reply: impl FnOnce(&Short<'_>)) {
+    /// The same to a read that was noted, with fields of the read's own.
+    pub fn shortly(&self, fields: &[Field<'_>], reply: impl FnOnce(&Short<'_>)) {
         let body = serde_json::to_vec(&self.body()).unwrap_or_default();
         let retry = self.retry_after().then_some(("retry-after", &b"1"[..]));
-        let fields: Vec<Field<'_>> = field.into_iter().chain(retry).collect();
+        let fields: Vec<Field<'_>> = fields.iter().copied().chain(retry).collect();
         let status = self.status.as_u16();
         reply(&Short { status, content_type: "application/json", fields: &fields, body: &body });
     }
@@ -198,6 +238,9 @@ impl Problem {
         }
         if let Some(offsets) = answer::offsets(self.tokens.iter().copied()) {
             headers.insert(wire::OFFSETS, offsets);
+        }
+        if let Some((Lag::Ms(ms), _)) = self.lag {
+            headers.insert(wire::LAG_MS, ms.into());
         }
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));

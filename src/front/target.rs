@@ -27,6 +27,8 @@ pub enum Target<'p> {
     Batch,
     /// `/v1/namespace`.
     Namespace,
+    /// `/v1/routes`.
+    Routes,
     /// `/openapi.json`.
     OpenApi,
     /// Any other under `/v1`.
@@ -51,6 +53,7 @@ impl<'p> Target<'p> {
             "/v1/records:get" => Self::GetMany,
             "/v1/batch" => Self::Batch,
             "/v1/namespace" => Self::Namespace,
+            "/v1/routes" => Self::Routes,
             "/openapi.json" => Self::OpenApi,
             _ if path.starts_with("/v1/") || path == "/v1" => Self::Unknown,
             _ => path.strip_prefix("/records/").map_or(Self::Foreign, Self::Fire),
@@ -72,7 +75,7 @@ impl<'p> Target<'p> {
             Self::List(_) => Route::List,
             Self::GetMany => Route::GetMany,
             Self::Batch => Route::Batch,
-            Self::Namespace | Self::OpenApi => Route::About,
+            Self::Namespace | Self::Routes | Self::OpenApi => Route::About,
             Self::Fire(_) | Self::Unknown | Self::Foreign => Route::Other,
         }
     }

@@ -42,9 +42,12 @@ impl Wait {
 }
 
 /// One entry to be: a batch of mutations of one partition, checked.
+#[derive(Clone, Debug)]
 pub struct Draft {
-    partition: Partition,
-    mutations: Vec<Mutation>,
+    /// Where it belongs.
+    pub partition: Partition,
+    /// What it does.
+    pub mutations: Vec<Mutation>,
 }
 
 impl Draft {
@@ -191,6 +194,26 @@ fn late(answers: &[Option<ticket::Answer>]) -> Problem {
         Some(tokens) if !tokens.is_empty() => Problem::not_judged_yet(&tokens),
         _ => Problem::unknown(),
     }
+}
+
+/// Whether a write that waits as `wait` says is to be made at another node, since it would not be
+/// judged here.
+///
+/// # Errors
+/// When another node has sent it on, and took this one for a holder.
+pub fn is_away(
+    context: &Context,
+    partition: Partition,
+    wait: Wait,
+    headers: &HeaderMap,
+) -> Result<bool, Problem> {
+    if wait == Wait::Log || context.answers(partition) {
+        return Ok(false);
+    }
+    if headers.contains_key(wire::FORWARDED) {
+        return context.has_state(partition).map(|()| false);
+    }
+    Ok(true)
 }
 
 /// The client's name for this write, when it gave one.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pumice_shards::Reader;
 
 use crate::admin::{Admin, Overview};
-use crate::front::{Front, context::Context};
+use crate::front::{Front, context::Context, elsewhere::Elsewhere};
 use crate::mesh::home::Message;
 use crate::mesh::inbox::Inbox;
 use crate::mesh::lane::Receiver;
@@ -56,6 +56,7 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
         access_log: seed.settings.process.access_log,
         draining: Rc::default(),
         routes: Rc::default(),
+        elsewhere: Elsewhere::default(),
         intake: Intake::default(),
     };
     let drain = Drain::new();

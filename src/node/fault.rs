@@ -7,6 +7,7 @@ use pumice_model::ids::ShardId;
 use pumice_shards::OpenError;
 
 use crate::args::EXIT_USAGE;
+use crate::cluster::gossip::GossipFault;
 use crate::datadir::DataDirFault;
 use crate::log::kafka::LogFault;
 use crate::net::TlsFault;
@@ -35,6 +36,9 @@ pub enum StartFault {
     /// The log cannot be followed.
     #[error(transparent)]
     Log(#[from] LogFault),
+    /// The node cannot join its cluster.
+    #[error(transparent)]
+    Gossip(#[from] GossipFault),
     /// The snapshots could not be restored into a new data directory.
     #[error("{0}")]
     Restore(String),
@@ -61,7 +65,7 @@ pub enum StartFault {
 
 impl StartFault {
     /// The exit code for it: 64 for files of TLS that will not do, 73 for a data directory or a log
-    /// of another cluster, 69 for a log or objects that do not answer, 77 for brokers that turn us
+    /// of another cluster and for a name that another node has, 69 for a log or objects that do not answer, 77 for brokers that turn us
     /// away, 78 for the machine.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -71,6 +75,8 @@ impl StartFault {
             Self::Log(LogFault::Unreachable(_)) => 69,
             Self::Log(LogFault::Refused(_)) => 77,
             Self::Log(LogFault::Settings(_)) => 78,
+            Self::Gossip(GossipFault::Taken { .. }) => 73,
+            Self::Gossip(_) => 78,
             Self::Restore(_) => 69,
             Self::Environment(_) | Self::Listen { .. } | Self::Thread { .. } => 78,
         }

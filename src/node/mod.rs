@@ -3,9 +3,12 @@
 
 mod cores;
 mod fault;
+mod join;
 mod order;
 mod restore;
 mod store;
+
+use join::{Joining, hear};
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -23,6 +26,7 @@ use order::{Order, Place, Stopping};
 use store::{Owners, Shard};
 
 use crate::admin::{Overview, Phase};
+use crate::cluster;
 use crate::datadir::{DataDir, DataDirFault};
 use crate::mesh::home::{self, Home, Message};
 use crate::mesh::inbox::Inbox;
@@ -47,6 +51,7 @@ pub struct Running {
     phase: Arc<Phase>,
     cores: Vec<rt::Joining<()>>,
     cores_home: Home,
+    cluster: Option<cluster::thread::Running>,
     stopping: Stopping,
     abandoned: Arc<AtomicBool>,
     admin_core: rt::Joining<()>,
@@ -66,6 +71,7 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
     // Before the data directory, so that a start that fails here leaves none behind.
     let (http, sockets) = listen_all(process.http, process.cores.len())?;
     let (admin, admin_sockets) = listen_all(process.admin, 1)?;
+    let gossip = process.gossip.as_ref().map(|gossip| hear(gossip.listen)).transpose()?;
     let data_dir = open_data_dir(&settings)?;
     let positions = Positions::new(settings.cluster.partitions);
     let (senders, lanes): (Vec<_>, Vec<_>) = sockets.iter().map(|_| lane(home::LANE)).unzip();
@@ -87,7 +93,26 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
     // Until here a signal ends the process at once, as it would a kill: a start may have to wait
     // for brokers and objects, and nobody waits for it.
     let signals = Signals::listen(tls.is_some()).map_err(thread_fault("signals"))?;
-    let Order { inboxes, progress, log_stats, snapshots, snapshot_stats, stopping } = order;
+    let core_stats: Vec<Arc<CoreStats>> = sockets.iter().map(|_| Arc::default()).collect();
+    let joined = Joining {
+        settings: &settings,
+        http,
+        admin,
+        home: &cores_home,
+        positions: &positions,
+        cores: &core_stats,
+    };
+    let (cluster, order) = match joined.join(gossip, order) {
+        Ok(joined) => joined,
+        Err(fault) => {
+            drop(readers);
+            if data_dir.is_fresh() {
+                data_dir.discard();
+            }
+            return Err(fault);
+        }
+    };
+    let Order { inboxes, progress, log_stats, snapshots, snapshot_stats, stopping, .. } = order;
     let phase = Arc::new(Phase::default());
     let mut overview = Overview {
         settings: settings.clone(),
@@ -96,10 +121,11 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         readers,
         positions,
         shards: shard_stats,
-        cores: Vec::new(),
+        cores: core_stats,
         nets: Vec::new(),
         progress,
         log: log_stats,
+        cluster: cluster.as_ref().map(|(stats, _)| stats.clone()),
         snapshots,
         snapshot_stats,
     };
@@ -118,6 +144,7 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         phase,
         cores,
         cores_home,
+        cluster: cluster.map(|(_, running)| running),
         stopping,
         abandoned,
         admin_core,
@@ -157,7 +184,6 @@ fn spawn_cores(
     let mut cores = Vec::new();
     for (core, (socket, lane)) in sockets.into_iter().zip(lanes).enumerate() {
         let seed = seed(core, overview, tls, &inboxes);
-        overview.cores.push(seed.stats.clone());
         overview.nets.push(seed.net.clone());
         let name = format!("core-{core}");
         let cpu = Some(overview.settings.process.cores[core]);
@@ -177,7 +203,7 @@ fn seed(core: usize, overview: &Overview, tls: Option<&Arc<Tls>>, inboxes: &[Inb
         inboxes: inboxes.to_vec(),
         positions: overview.positions.clone(),
         progress: overview.progress.clone(),
-        stats: Arc::<CoreStats>::default(),
+        stats: overview.cores[core].clone(),
         net: Arc::<NetStats>::default(),
     }
 }
@@ -223,12 +249,16 @@ impl Running {
     /// Stops accepting, finishes what is in flight, commits it and ends every thread.
     pub fn stop(self) -> ExitCode {
         self.phase.drain();
+        if let Some(cluster) = &self.cluster {
+            cluster.announce_end();
+        }
         self.cores_home.drain();
         let cores: Vec<_> = self.cores.into_iter().map(rt::Joining::join).collect();
         // The cores held the inboxes: with them gone, owners end. Whoever waited for an entry that
         // is still queued has been cut, so that none of them was acknowledged.
         self.abandoned.store(true, Ordering::Release);
-        let stopped = self.stopping.stop();
+        let left = self.cluster.is_none_or(cluster::thread::Running::stop);
+        let stopped = self.stopping.stop() && left;
         self.admin_home.drain();
         let admin = self.admin_core.join();
         for crashed in cores.iter().chain([&admin]).filter_map(|joined| joined.as_ref().err()) {

@@ -12,6 +12,7 @@ use super::store::{self, Owners, Shard};
 use crate::datadir::DataDir;
 use crate::log::kafka;
 use crate::mesh::feed::{Feed, Feeder, feed};
+use crate::mesh::holds::{self, Holds};
 use crate::mesh::inbox::{Inbox, Outlet, inbox};
 use crate::mesh::wants::{Wanted, wants};
 use crate::owner::{self, Source};
@@ -28,6 +29,8 @@ pub struct Order {
     pub progress: Option<Arc<Progress>>,
     /// What the log counts, likewise.
     pub log_stats: Option<Arc<LogStats>>,
+    /// Says what the log follows, where there are peers.
+    pub holds: Option<Holds>,
     /// Snapshots, where there are objects.
     pub snapshots: Option<service::Handle>,
     pub snapshot_stats: Arc<SnapshotStats>,
@@ -94,11 +97,12 @@ fn embedded(place: &Place<'_>, mut shards: Vec<Shard>) -> Result<Order, StartFau
         .zip(outlets)
         .map(|(shard, outlet)| place.owners.spawn(shard, Source::Cores(outlet)));
     let owners = owners.collect::<Result<Vec<_>, _>>()?;
-    let snapshots = snapshots(place, readers, Vec::new(), None, &snapshot_stats)?;
+    let snapshots = snapshots(place, readers, Vec::new(), None, None, &snapshot_stats)?;
     Ok(Order {
         inboxes,
         progress: None,
         log_stats: None,
+        holds: None,
         snapshots: snapshots.as_ref().map(service::Running::handle),
         snapshot_stats,
         stopping: Stopping { log: None, snapshots, owners },
@@ -134,12 +138,16 @@ fn kafka(
         None => (None, None),
     };
     let snapshot_stats = Arc::<SnapshotStats>::default();
-    let snapshots = snapshots(place, readers, feeders.clone(), wanted, &snapshot_stats)?;
+    let kept = Some(progress.clone());
+    let snapshots = snapshots(place, readers, feeders.clone(), wanted, kept, &snapshot_stats)?;
     let log_stats = Arc::<LogStats>::default();
+    // With peers, what is followed is the cluster's to say.
+    let (holds, held_by) = place.settings.process.gossip.as_ref().map(|_| holds::holds()).unzip();
     let started = kafka::start(kafka::Setup {
         settings: settings.clone(),
         cluster: cluster.clone(),
         held,
+        held_by,
         outlets,
         feeders,
         wanting,
@@ -160,6 +168,7 @@ fn kafka(
                 inboxes,
                 progress: Some(progress),
                 log_stats: Some(log_stats),
+                holds,
                 snapshots: snapshots_handle,
                 snapshot_stats,
                 stopping: Stopping { log: Some(log), snapshots, owners },
@@ -193,6 +202,7 @@ fn snapshots(
     readers: Vec<Reader>,
     feeders: Vec<Feeder>,
     wanted: Option<Wanted>,
+    progress: Option<Arc<Progress>>,
     stats: &Arc<SnapshotStats>,
 ) -> Result<Option<service::Running>, StartFault> {
     let process = &place.settings.process;
@@ -205,6 +215,7 @@ fn snapshots(
         readers,
         feeders,
         wanted,
+        progress,
         stats: stats.clone(),
         serving: place.owners.serving.to_vec(),
     };

@@ -13,7 +13,7 @@ use super::{Owner, told};
 use crate::mesh::feed::{Entries, Fed, Feed};
 use crate::mesh::inbox::COMMIT_ENTRIES;
 use crate::mesh::ticket::{Answer, Unmade};
-use crate::stats::progress::Progress;
+use crate::stats::progress::{Following, Progress};
 
 /// How long an owner rests before it tries a full disk again.
 const REST: Duration = Duration::from_millis(500);
@@ -63,6 +63,8 @@ impl Owner {
                 return;
             }
             if self.stats.broken_because().is_some() {
+                // One that began after the shard broke has not been told.
+                self.give_up(progress);
                 return self.tell_all(batch, Unmade::Unknown);
             }
             match self.apply(&batch.logged, verdicts) {
@@ -90,7 +92,8 @@ impl Owner {
     fn give_up(&self, progress: &Progress) {
         let because = self.stats.broken_because().unwrap_or("it is broken");
         for (partition, progress) in progress.all() {
-            if partition.shard(self.shards) == self.shard {
+            let follows = !matches!(progress.following(), Following::Absent | Following::Broken);
+            if follows && partition.shard(self.shards) == self.shard {
                 progress.set_broken(format!("shard {}: {because}", self.shard));
             }
         }

@@ -9,6 +9,7 @@
 //! once a turn.
 
 mod bell;
+mod connect;
 mod epoll;
 mod executor;
 mod on_glommio;
@@ -21,6 +22,7 @@ pub mod thread;
 mod timers;
 
 pub use bell::Line;
+pub use connect::connect;
 pub use executor::{Crashed, Joining, queue_again, spawn_local, yield_now};
 pub use probe::{Missing, probe};
 pub use runtime::Runtime;

@@ -126,9 +126,23 @@ pub struct Stream {
 }
 
 impl Stream {
-    fn new(socket: TcpStream) -> io::Result<Stream> {
+    pub(super) fn new(socket: TcpStream) -> io::Result<Stream> {
         socket.set_nonblocking(true)?;
         Ok(Stream { watched: Watched::new(socket.as_raw_fd())?, socket })
+    }
+
+    /// Waits until the connection that was begun stands, or cannot.
+    pub(super) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let look = || match self.socket.take_error()? {
+            Some(fault) => Err(fault),
+            None => match self.socket.peer_addr() {
+                Err(fault) if fault.kind() == io::ErrorKind::NotConnected => {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+                other => other.map(|_| ()),
+            },
+        };
+        self.watched.poll_write(cx, look, |()| false)
     }
 }
 

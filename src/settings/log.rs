@@ -2,7 +2,7 @@
 //! the starting thread; it must never show a password, nor speak to a broker.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::sources::Gathered;
 use super::table::{Setting, TABLE};
@@ -204,13 +204,7 @@ fn password(said: &mut Gathered, around: &Surroundings) -> Option<Secret> {
             None
         }
         (true, false) => said.parse("kafka-password", values::secret),
-        (false, true) => said.parse("kafka-password-file", |path| {
-            let text = (around.read_file)(Path::new(path))
-                .map_err(|error| format!("cannot read {path}: {error}"))?;
-            let line = text.strip_suffix('\n').unwrap_or(&text);
-            let line = line.strip_suffix('\r').unwrap_or(line);
-            values::secret(line).map_err(|why| format!("{path} {why}"))
-        }),
+        (false, true) => said.secret_file("kafka-password-file", around),
         (false, false) => {
             let message = "--kafka-sasl needs this, or --kafka-password".to_owned();
             said.fault("kafka-password-file", message);

@@ -3,6 +3,7 @@
 //! only the first fault.
 
 mod flags;
+mod gossip;
 mod log;
 mod names;
 mod nearest;
@@ -26,6 +27,7 @@ use pumice_model::hash::Hash;
 use tracing::level_filters::LevelFilter;
 
 pub use flags::{flags, object_flags};
+pub use gossip::GossipSettings;
 pub use log::{KafkaCompression, KafkaSasl, KafkaSettings, KafkaTls, LogSettings, SaslMechanism};
 pub use objects::{ObjectsSettings, S3Credentials, S3Settings, SnapshotSettings};
 pub use secret::Secret;
@@ -107,6 +109,8 @@ pub struct ProcessSettings {
     pub objects: Option<ObjectsSettings>,
     /// When snapshots are taken and which are kept.
     pub snapshots: SnapshotSettings,
+    /// How this node meets its peers; `None` is a node that is alone and holds everything.
+    pub gossip: Option<GossipSettings>,
 }
 
 /// One thing that is wrong with what the process was told.
@@ -187,6 +191,7 @@ pub fn resolve(matches: &ArgMatches, around: &Surroundings) -> Result<Resolved, 
     let log = LogSettings::resolve(&mut said, around, namespace.as_deref());
     let objects = ObjectsSettings::resolve(&mut said, around);
     let snapshots = SnapshotSettings::resolve(&mut said, data_dir.as_deref());
+    let gossip = GossipSettings::resolve(&mut said, around, http);
 
     if objects.is_some() && namespace.as_ref().is_some_and(|name| name.starts_with('.')) {
         let message = "begins with a dot, which no key of an object may: it has no snapshots";
@@ -215,6 +220,7 @@ pub fn resolve(matches: &ArgMatches, around: &Surroundings) -> Result<Resolved, 
             log: log?,
             objects,
             snapshots: snapshots?,
+            gossip,
         };
         Some(Settings { cluster, process })
     })();

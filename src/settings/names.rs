@@ -10,6 +10,9 @@ const TOPIC_BYTES_MAX: usize = 249;
 /// Of a prefix; ours stands behind it, and S3 takes 1,024 bytes in all.
 const PREFIX_BYTES_MAX: usize = 500;
 
+/// Of a name that nodes show each other.
+const LABEL_BYTES_MAX: usize = 64;
+
 /// Where objects can be.
 pub enum Place {
     /// `dir:PATH`.
@@ -21,14 +24,28 @@ pub enum Place {
 /// `HOST:PORT,HOST:PORT`, as given.
 pub fn brokers(text: &str) -> Result<Vec<String>, String> {
     let broker = |part: &str| {
-        let named = part.rsplit_once(':').is_some_and(|(host, port)| {
-            is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0)
-        });
-        named.then(|| part.to_owned()).ok_or_else(|| {
+        is_host_and_port(part).then(|| part.to_owned()).ok_or_else(|| {
             format!("{part:?} is no broker; give HOST:PORT, more of them behind commas")
         })
     };
     text.split(',').map(broker).collect()
+}
+
+/// `HOST:PORT`, as given.
+pub fn host(text: &str) -> Result<String, String> {
+    let message = || format!("{text:?} is no address; give HOST:PORT, as db-1.example.com:8190");
+    is_host_and_port(text).then(|| text.to_owned()).ok_or_else(message)
+}
+
+/// `HOST:PORT,HOST:PORT`, as given.
+pub fn hosts(text: &str) -> Result<Vec<String>, String> {
+    text.split(',').map(host).collect()
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    let parts = text.rsplit_once(':');
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    parts.is_some_and(|(host, port)| is_host(host) && is_port(port))
 }
 
 /// A name, or an address; one of IPv6 in brackets.
@@ -116,6 +133,25 @@ pub fn region(text: &str) -> Result<String, String> {
     Err(format!("{text:?} is no region, as eu-central-1"))
 }
 
+/// A word that peers, metrics and tables show.
+pub fn label(text: &str, what: &str) -> Result<String, String> {
+    if (1..=LABEL_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{text:?} is not {what}; give 1 to {LABEL_BYTES_MAX} of a-z, A-Z, 0-9, '.', '_' and '-'"
+    ))
+}
+
+/// A label made of an address: `db-1:8190` is `db-1-8190`, `[::1]:8190` is `--1-8190`.
+pub fn label_of(address: &str) -> String {
+    let bytes = address.bytes().filter(|b| !b"[]".contains(b));
+    let plain: Vec<u8> = bytes.map(|b| if is_plain(b) { b } else { b'-' }).collect();
+    // The end differs between the nodes of one place, the beginning may not.
+    let end = &plain[plain.len().saturating_sub(LABEL_BYTES_MAX)..];
+    String::from_utf8_lossy(end).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -130,6 +166,23 @@ mod tests {
         for bad in ["", "a", "a:", ":1", "a:0", "a:65536", "a:1,", "a:1, b:1", "::1:9", "[a]:1"] {
             assert!(brokers(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn labels_are_short_and_plain() {
+        assert_eq!(label("eu-1.a_B", "a region").unwrap(), "eu-1.a_B");
+        for bad in ["", "a b", "a/b", "ä", &"l".repeat(65)] {
+            assert!(label(bad, "a region").unwrap_err().contains("is not a region"), "{bad:?}");
+        }
+        for (address, name) in [
+            ("db-1.x:8190", "db-1.x-8190"),
+            ("10.0.0.1:8190", "10.0.0.1-8190"),
+            ("[fe80::1]:80", "fe80--1-80"),
+        ] {
+            assert_eq!(label(&label_of(address), "a node").unwrap(), name);
+        }
+        let long = label_of(&format!("{}:8190", "h".repeat(200)));
+        assert!(long.len() == 64 && long.ends_with("h-8190"), "{long}");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::fmt;
 use super::sources::{Gathered, Source};
 use super::table::{Half, Preset, Setting, TABLE};
 use super::{
-    KafkaSettings, LogSettings, ObjectsSettings, RuntimeSetting, S3Settings, Settings,
-    SnapshotSettings, log, values,
+    GossipSettings, KafkaSettings, LogSettings, ObjectsSettings, RuntimeSetting, S3Settings,
+    Settings, SnapshotSettings, gossip, log, values,
 };
 
 /// Settings without a fault, and where each came from.
@@ -17,8 +17,9 @@ pub struct Resolved {
     /// What the process starts with.
     pub settings: Settings,
     sources: Vec<Source>,
-    /// Not among the settings: what it holds is.
+    /// Not among the settings: what they hold is.
     password_file: Option<String>,
+    secret_file: Option<String>,
 }
 
 impl Resolved {
@@ -28,7 +29,9 @@ impl Resolved {
             _ => said.source(setting.name),
         };
         let sources = TABLE.iter().map(source).collect();
-        Resolved { settings, sources, password_file: said.text("kafka-password-file") }
+        let password_file = said.text("kafka-password-file");
+        let secret_file = said.text("cluster-secret-file");
+        Resolved { settings, sources, password_file, secret_file }
     }
 
     /// The value of a setting as TOML; nothing where the data directory decides.
@@ -58,6 +61,8 @@ impl Resolved {
             "objects" => quoted(process.objects.as_ref()?),
             name if name.starts_with("s3-") => of_bucket(self.bucket()?, name)?,
             name if name.starts_with("snapshot-") => of_snapshots(&process.snapshots, name)?,
+            "cluster-secret-file" => quoted(self.secret_file.as_ref()?),
+            name if gossip::is_of_gossip(name) => of_gossip(process.gossip.as_ref()?, name)?,
             other => unreachable!("setting {other} of the table is not shown"),
         };
         Some(text)
@@ -140,6 +145,18 @@ fn of_snapshots(snapshots: &SnapshotSettings, name: &str) -> Option<String> {
         "snapshot-keep" => snapshots.keep.to_string(),
         "snapshot-keep-for" => quoted(values::show_duration(snapshots.keep_for)),
         "snapshot-spool" => quoted(snapshots.spool_dir.display()),
+        _ => return None,
+    })
+}
+
+fn of_gossip(gossip: &GossipSettings, name: &str) -> Option<String> {
+    Some(match name {
+        "gossip" => quoted(gossip.listen),
+        "seeds" if !gossip.seeds.is_empty() => quoted(gossip.seeds.join(",")),
+        "node-id" => quoted(gossip.node_id.as_ref()?),
+        "region" => quoted(&gossip.region),
+        "replica-group" => quoted(&gossip.group),
+        "advertise" => quoted(gossip.advertise.as_ref()?),
         _ => return None,
     })
 }

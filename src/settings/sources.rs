@@ -10,7 +10,7 @@ use clap::ArgMatches;
 
 use super::nearest::nearest;
 use super::table::{Preset, Setting, TABLE};
-use super::{SettingFault, Surroundings};
+use super::{Secret, SettingFault, Surroundings, values};
 
 /// Who gave a setting its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +97,17 @@ impl Gathered {
     /// Whether anybody gave the setting a value.
     pub fn told(&self, name: &str) -> bool {
         self.source(name) != Source::Default
+    }
+
+    /// The secret in the file that a setting names, without a line feed at its end.
+    pub fn secret_file(&mut self, name: &str, around: &Surroundings) -> Option<Secret> {
+        self.parse(name, |path| {
+            let text = (around.read_file)(Path::new(path))
+                .map_err(|error| format!("cannot read {path}: {error}"))?;
+            let line = text.strip_suffix('\n').unwrap_or(&text);
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            values::secret(line).map_err(|why| format!("{path} {why}"))
+        })
     }
 
     /// Takes the first of `variables` that is set where nobody gave the setting a value.

@@ -346,4 +346,55 @@ pub const TABLE: &[Setting] = &[
         help: "where a snapshot is written before it is uploaded",
         half: Half::Process,
     },
+    Setting {
+        name: "gossip",
+        preset: Preset::Computed("none: the node is alone and holds everything"),
+        shape: "IP:PORT",
+        help: "UDP address at which this node hears its peers; port 0 takes a free one; needs \
+               --log kafka",
+        half: Half::Process,
+    },
+    Setting {
+        name: "seeds",
+        preset: Preset::Computed("none: a first node, which others name"),
+        shape: "HOST:PORT,..",
+        help: "--gossip addresses of peers to begin with; may name this node too",
+        half: Half::Process,
+    },
+    Setting {
+        name: "node-id",
+        preset: Preset::Computed("made of the advertised address"),
+        shape: "NAME",
+        help: "name of this node among its peers: 1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-'",
+        half: Half::Process,
+    },
+    Setting {
+        name: "region",
+        preset: Preset::Fixed("default"),
+        shape: "NAME",
+        help: "where this node stands; reads go to their own region first",
+        half: Half::Process,
+    },
+    Setting {
+        name: "replica-group",
+        preset: Preset::Fixed("default"),
+        shape: "NAME",
+        help: "copy of everything that this node is a part of; each group holds every partition",
+        half: Half::Process,
+    },
+    Setting {
+        name: "advertise",
+        preset: Preset::Computed("the address of --http"),
+        shape: "HOST:PORT",
+        help: "where peers and clients reach the public port of this node",
+        half: Half::Process,
+    },
+    Setting {
+        name: "cluster-secret-file",
+        preset: Preset::Computed("none: everybody's gossip is heard"),
+        shape: "FILE",
+        help: "file that holds the secret of the cluster, at least 16 bytes; a line feed at its \
+               end is not part of it",
+        half: Half::Process,
+    },
 ];

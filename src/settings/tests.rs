@@ -11,6 +11,8 @@ use clap::Command;
 use super::table::TABLE;
 use super::*;
 
+mod gossip;
+
 /// Resolves `args` (without the program's name) on a machine that allows CPUs 0 to 3.
 fn told(
     args: &str,
@@ -384,14 +386,18 @@ fn what_check_config_prints_is_a_config_file() {
     let sasl = "--kafka-sasl plain --kafka-user u --kafka-password-file p";
     let bucket = "--objects s3://bucket/x --s3-endpoint http://m --snapshot-interval 90s";
     let directory = "--objects dir:d --snapshot-interval off --snapshot-keep-for 0s";
-    for args in [own.to_owned(), format!("{kafka} {sasl} {bucket}"), format!("{kafka} {directory}")]
-    {
-        let password = |_: &Path| Ok("hunter2".to_owned());
+    let gossip = "--gossip 127.0.0.1:8192 --seeds a:1,b:2 --node-id a --region eu \
+                  --replica-group b --advertise c:3 --cluster-secret-file p";
+    let with_kafka = [format!("{sasl} {bucket}"), directory.to_owned(), gossip.to_owned()];
+    let with_kafka = with_kafka.map(|more| format!("{kafka} {more}"));
+    for args in with_kafka.into_iter().chain([own.to_owned()]) {
+        let password = |_: &Path| Ok("hunter2 hunter2 hunter2".to_owned());
         let resolved = told(&args, &[], password).unwrap();
         let printed = resolved.to_string();
         let again = told("--config again.toml", &[], move |path| {
             let is_password = path == Path::new("p");
-            Ok(if is_password { "hunter2".to_owned() } else { printed.clone() })
+            let password = "hunter2 hunter2 hunter2".to_owned();
+            Ok(if is_password { password } else { printed.clone() })
         });
         assert_eq!(again.unwrap().settings, resolved.settings, "{args}");
     }

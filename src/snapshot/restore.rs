@@ -174,7 +174,7 @@ impl Restorer<'_> {
         let shard = usize::from(partition.shard(self.feeders.len() as u16).0);
         let ended = || RestoreFault::Shard(format!("partition {partition} has no shard here"));
         let feeder = self.feeders.get(shard).ok_or_else(ended)?;
-        let stage = Stage { feeder, partition };
+        let stage = Stage { feeder, partition, wanted: self.proofs };
         (self.step)(partition, Step::Begun(manifest.plain()));
         let done = self.stream(&stage, found, &manifest, position).await;
         let tried = match done {

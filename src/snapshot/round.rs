@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
+use pumice_model::holding::Holding;
 use pumice_model::ids::Partition;
 use pumice_model::time::Millis;
 use pumice_shards::{Position, Reader};
@@ -50,14 +51,23 @@ enum Failed {
 pub(super) type Newest = BTreeMap<Partition, (Position, Millis)>;
 
 impl Service {
-    /// All partitions but those that `newest` spares.
-    pub async fn round(&self, newest: &Newest) {
-        let total = self.cluster.partitions;
-        self.shared.status().total = total.into();
+    /// The partitions that this node holds so.
+    pub fn held(&self, so: impl Fn(Holding) -> bool) -> Vec<Partition> {
+        let holding = |partition| {
+            let progress = self.progress.as_ref()?.of(partition)?;
+            Some(progress.holding())
+        };
+        let all = (0..self.cluster.partitions).map(Partition);
+        all.filter(|partition| holding(*partition).is_none_or(&so)).collect()
+    }
+
+    /// These partitions but those that `newest` spares.
+    pub async fn round(&self, partitions: &[Partition], newest: &Newest) {
+        let total = partitions.len();
+        self.shared.status().total = total as u64;
         let (walk, send) = (Semaphore::new(1), Semaphore::new(1));
         let lanes = Lanes { walk, send, failed: Cell::new(0) };
-        let partitions = stream::iter((0..total).map(Partition));
-        partitions
+        stream::iter(partitions.iter().copied())
             .for_each_concurrent(2, async |partition| {
                 let done = match newest.get(&partition) {
                     Some(newest) if self.spared(partition, newest) => Ok(()),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{future, io, thread};
 
 use futures_util::{StreamExt, stream};
+use pumice_model::holding::Holding;
 use pumice_model::ids::Partition;
 use pumice_shards::Reader;
 use tokio::runtime::{Builder, Runtime};
@@ -20,6 +21,7 @@ use crate::mesh::wants::{Want, Wanted};
 use crate::objects::Objects;
 use crate::rt;
 use crate::settings::{ClusterSettings, ObjectsSettings, SnapshotSettings};
+use crate::stats::progress::Progress;
 use crate::stats::snapshot::SnapshotStats;
 
 /// What the thread is started with.
@@ -38,6 +40,8 @@ pub struct Setup {
     pub feeders: Vec<Feeder>,
     /// What the log wants restored.
     pub wanted: Option<Wanted>,
+    /// How this node holds partitions; `None` where it has them all.
+    pub progress: Option<Arc<Progress>>,
     /// What is counted.
     pub stats: Arc<SnapshotStats>,
     /// CPUs to keep off.
@@ -91,10 +95,20 @@ pub fn start(setup: Setup) -> io::Result<Running> {
     let handle = Handle(Arc::default());
     let (stop, stopped) = oneshot::channel();
     let runtime = runtime()?;
-    let Setup { snapshots, cluster, shards, readers, feeders, wanted, stats, serving, .. } = setup;
     let shared = handle.0.clone();
-    let service =
-        Service { objects, snapshots, cluster, shards, readers, feeders, stats, spool, shared };
+    let (wanted, serving) = (setup.wanted, setup.serving);
+    let service = Service {
+        objects,
+        snapshots: setup.snapshots,
+        cluster: setup.cluster,
+        shards: setup.shards,
+        readers: setup.readers,
+        feeders: setup.feeders,
+        progress: setup.progress,
+        stats: setup.stats,
+        spool,
+        shared,
+    };
     let thread = rt::thread::background("objects", &serving, move || {
         runtime.block_on(async {
             tokio::select! {
@@ -175,6 +189,7 @@ pub(super) struct Service {
     pub shards: u16,
     pub readers: Vec<Reader>,
     pub feeders: Vec<Feeder>,
+    pub progress: Option<Arc<Progress>>,
     pub stats: Arc<SnapshotStats>,
     pub spool: Spool,
     pub shared: Arc<Shared>,
@@ -191,12 +206,16 @@ impl Service {
                 }
             };
             tokio::select! {
-                () = self.shared.asked.notified() => self.round(&Newest::new()).await,
+                () = self.shared.asked.notified() => {
+                    let held = self.held(Holding::has_state);
+                    self.round(&held, &Newest::new()).await;
+                }
                 () = due => {
                     // When one was asked for at this moment it runs next.
                     if self.shared.begin().is_ok() {
                         match self.newest().await {
-                            Some(newest) => self.round(&newest).await,
+                            // Those that answer have caught up; the others' is older.
+                            Some(newest) => self.round(&self.held(Holding::answers), &newest).await,
                             None => drop(self.shared.end()),
                         }
                     }
@@ -223,7 +242,12 @@ impl Service {
             step: &|_, _| {},
         };
         let wish = Wish { partition, covers, at_most, followed: true };
-        let restored = restorer.newest(&wish).await.map_err(|fault| fault.to_string());
+        let restored = tokio::select! {
+            biased;
+            // What it staged goes when the partition is released.
+            () = proofs.closed() => return,
+            restored = restorer.newest(&wish) => restored.map_err(|fault| fault.to_string()),
+        };
         match &restored {
             Ok(Some(position)) => {
                 tracing::info!("partition {partition} restored, next offset {}", position.next);

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::frames::rows;
 use crate::mesh::feed::{Fed, Feeder, Job};
+use crate::mesh::wants::Proving;
 
 /// How often a full disk is tried again, and how long lies between: five minutes in all.
 const TRIES: usize = 60;
@@ -24,6 +25,9 @@ pub enum JobFault {
     /// The owner has ended.
     #[error("the shard's owner has ended")]
     Ended,
+    /// Who wanted it has gone.
+    #[error("nobody wants it any more")]
+    Unwanted,
 }
 
 /// The way to the owner of one partition.
@@ -32,6 +36,9 @@ pub struct Stage<'a> {
     pub feeder: &'a Feeder,
     /// Whose rows.
     pub partition: Partition,
+    /// Closed once nobody wants them any more: from then on no job does anything, one that waits
+    /// for its turn included. The partition may be released by then, or restored anew.
+    pub wanted: Option<&'a Proving>,
 }
 
 impl Stage<'_> {
@@ -84,12 +91,15 @@ impl Stage<'_> {
         run: impl FnOnce(&mut Writer) -> R + Send + 'static,
     ) -> Result<R, JobFault> {
         let (reply, done) = oneshot::channel();
+        let wanted = self.wanted.cloned();
         let run = Box::new(move |writer: &mut Writer| {
+            let unwanted = wanted.is_some_and(|wanted| wanted.is_closed());
+            let ran = if unwanted { Err(JobFault::Unwanted) } else { Ok(run(writer)) };
             // Nobody waits for it any more when the node stops.
-            let _ = reply.send(run(writer));
+            let _ = reply.send(ran);
         });
         let job = Fed::Job(Job { partition: self.partition, run });
         self.feeder.send(job).await.map_err(|_| JobFault::Ended)?;
-        done.await.map_err(|_| JobFault::Ended)
+        done.await.map_err(|_| JobFault::Ended)?
     }
 }

@@ -38,6 +38,11 @@ impl CoreStats {
         &self.requests[route as usize]
     }
 
+    /// Requests answered, of all routes.
+    pub fn answers(&self) -> u64 {
+        self.requests.iter().flatten().map(Counter::get).sum()
+    }
+
     /// Time from the request's head to the answer's head, by route.
     pub fn seconds(&self, route: Route) -> &Histogram {
         &self.seconds[route as usize]

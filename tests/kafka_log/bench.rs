@@ -85,6 +85,7 @@ impl Bench {
             settings: settings.clone(),
             cluster: ClusterSettings { namespace, partitions: PARTITIONS, hash },
             held,
+            held_by: None,
             outlets,
             feeders,
             wanting: None,
@@ -147,7 +148,7 @@ impl Bench {
         }
     }
 
-    pub fn following(&self, partition: u32) -> (Following, Option<&str>) {
+    pub fn following(&self, partition: u32) -> (Following, Option<String>) {
         let progress = self.progress.of(Partition(partition)).unwrap();
         (progress.following(), progress.broken_because())
     }

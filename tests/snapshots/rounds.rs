@@ -13,7 +13,9 @@ use pumice::snapshot::restore::{Step, restore_all};
 use pumice::snapshot::service::{Busy, Running, Setup, Status, start};
 use pumice::snapshot::take::{Spool, TakeFault, Walk};
 use pumice::snapshot::verify::verify;
+use pumice::stats::progress::Progress;
 use pumice::stats::snapshot::SnapshotStats;
+use pumice_model::holding::Holding;
 use pumice_model::ids::Partition;
 use tempfile::TempDir;
 
@@ -41,6 +43,17 @@ fn service_on(
     interval: Option<Duration>,
     wanted: Option<Wanted>,
 ) -> (Running, Arc<SnapshotStats>) {
+    service_of(None, objects, node, dir, interval, wanted)
+}
+
+fn service_of(
+    progress: Option<Arc<Progress>>,
+    objects: ObjectsSettings,
+    node: &Node,
+    dir: &TempDir,
+    interval: Option<Duration>,
+    wanted: Option<Wanted>,
+) -> (Running, Arc<SnapshotStats>) {
     let stats = Arc::<SnapshotStats>::default();
     let spool_dir = dir.path().join("spool");
     let running = start(Setup {
@@ -51,6 +64,7 @@ fn service_on(
         readers: node.readers(),
         feeders: node.feeders().to_vec(),
         wanted,
+        progress,
         stats: stats.clone(),
         serving: vec![],
     });
@@ -230,6 +244,38 @@ fn the_clock_takes_what_has_changed_and_nothing_twice() {
     rounds(4);
     assert_eq!(stats.taken.get(), 4);
     assert!(running.stop());
+}
+
+#[test]
+fn a_round_takes_only_what_the_node_holds() {
+    let dirs = [(); 2].map(|()| TempDir::new().unwrap());
+    let node = Node::filled(1, 3, 50);
+    let progress = Arc::new(Progress::new(PARTITIONS));
+    let holdings = [Holding::Serving, Holding::CatchingUp, Holding::Absent, Holding::Draining];
+    progress.all().zip(holdings).for_each(|((_, one), holding)| one.hold(holding));
+    let taken = |dir: &TempDir| {
+        let objects = Objects::open(&directory(dir)).unwrap();
+        let listed = block_on(list(&objects, &whose())).unwrap();
+        let mut taken: Vec<u32> = listed.iter().map(|one| one.found.place.partition.0).collect();
+        taken.sort_unstable();
+        taken
+    };
+    // Asked for: whatever it has. By the clock: what others would read from it.
+    let start = |dir: &TempDir, interval| {
+        service_of(Some(progress.clone()), directory(dir), &node, dir, interval, None).0
+    };
+    let running = start(&dirs[0], None);
+    running.handle().create_all().unwrap();
+    let status = end_of_round(&running);
+    assert_eq!((status.total, status.done, status.failed.len()), (3, 3, 0));
+    assert!(running.stop());
+    assert_eq!(taken(&dirs[0]), [0, 1, 3]);
+    let running = start(&dirs[1], Some(Duration::from_millis(20)));
+    while running.handle().status().id < 2 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(running.stop());
+    assert_eq!(taken(&dirs[1]), [0, 3]);
 }
 
 #[test]

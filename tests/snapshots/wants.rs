@@ -1,8 +1,12 @@
 //! What the log wants restored: only what fits it, and only what is of it.
 
+use std::thread;
+use std::time::Duration;
+
+use pumice::mesh::feed::{Fed, Job};
 use pumice::mesh::wants::{Question, Want, Wanting, wants};
 use pumice_model::ids::{Offset, Partition};
-use pumice_shards::Position;
+use pumice_shards::{Position, Writer};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
@@ -67,6 +71,39 @@ fn a_snapshot_of_another_log_is_not_restored() {
     let asked = vec![(Offset(39), last)];
     assert_eq!(ask(&wanting, 0, 100, true), (asked, Ok(Some(node.position(P)))));
     assert_eq!(stats.restores.get(), 1);
+    assert!(running.stop());
+    other.end_and_check();
+}
+
+#[test]
+fn who_wants_no_longer_gets_nothing_however_late() {
+    let dir = TempDir::new().unwrap();
+    let node = Node::heavy(1, 40);
+    taken(&node, &dir);
+
+    let other = Node::empty(1);
+    let (wanting, wanted) = wants();
+    let (running, stats) = service(&other, &dir, None, Some(wanted));
+    for pause in 0..40_u64 {
+        let (reply, answer) = oneshot::channel();
+        let (proofs, mut questions) = mpsc::channel(1);
+        let (covers, at_most) = (Offset(0), Offset(100));
+        let want = Want { partition: P, covers, at_most, proofs, reply };
+        wanting.blocking_send(want).unwrap();
+        questions.blocking_recv().unwrap().reply.send(true).unwrap();
+        // Any moment between the answer and the last frame, or after it.
+        thread::sleep(Duration::from_micros(pause * 300));
+        drop((questions, answer));
+        let (reply, released) = oneshot::channel();
+        let release = Box::new(move |writer: &mut Writer| reply.send(writer.release(P)).unwrap());
+        let job = Fed::Job(Job { partition: P, run: release });
+        assert!(other.feeders()[0].blocking_send(job).is_ok());
+        released.blocking_recv().unwrap().unwrap();
+        assert_eq!(other.position(P), Position::ZERO);
+    }
+    // The service is free for the next one, and nothing of those before comes after all.
+    assert_eq!(ask(&wanting, 0, 100, true).1, Ok(Some(node.position(P))));
+    assert_eq!(stats.restore_failures.get(), 0, "nothing failed");
     assert!(running.stop());
     other.end_and_check();
 }

@@ -78,6 +78,8 @@ pub mod code {
     pub const UNAVAILABLE: &str = "unavailable";
     /// 503: the wanted offset was not reached in time; nothing was read.
     pub const BEHIND: &str = "behind";
+    /// 503 to a node that sent a request on: the partition is not held here, ask the next.
+    pub const MOVED: &str = "moved";
     /// 504 without a token: sent to the log, no acknowledgement came.
     pub const UNKNOWN: &str = "unknown";
     /// 504 with a token: durable, not judged in time.

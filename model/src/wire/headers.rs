@@ -7,17 +7,24 @@ use crate::ids::{Offset, Partition, Token};
 pub const OFFSETS: &str = "pumice-offsets";
 /// On reads: offsets that must be applied before the read, `P:O,P:O`.
 pub const MIN_OFFSETS: &str = "pumice-min-offsets";
-/// How long a read may wait for `pumice-min-offsets`, milliseconds.
+/// How long a read may wait for `pumice-min-offsets`, and take where another node answers it;
+/// milliseconds.
 pub const TIMEOUT_MS: &str = "pumice-timeout-ms";
 /// On writes: 16 bytes in hex; a repeat gets the first outcome.
 pub const WRITE_ID: &str = "pumice-write-id";
 /// On reads whose partition is behind its log: how old the answer may be in milliseconds, or
 /// `unknown`.
 pub const LAG_MS: &str = "pumice-lag-ms";
-/// On a get: how many of the keys were not found.
+/// On reads: how old the answer may be, milliseconds; a node that is further behind asks another.
+pub const MAX_LAG_MS: &str = "pumice-max-lag-ms";
+/// On a get whose keys were not all at one node: how many of them are certain not to be there.
 pub const MISSING: &str = "pumice-missing";
-/// On a get: the request indexes that could not be read, comma separated.
+/// On a get: the request indexes that could not be read, see [`format_indexes`].
 pub const UNAVAILABLE: &str = "pumice-unavailable";
+/// On answers of a node in a cluster: the node whose state it is.
+pub const NODE: &str = "pumice-node";
+/// On requests that a node sends on for a client: the node. They are never sent on again.
+pub const FORWARDED: &str = "pumice-forwarded";
 
 /// A header or token that does not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +80,38 @@ pub fn parse_offsets(text: &str) -> Result<Vec<Token>, TokenError> {
         .map(|part| pair(part.trim_matches([' ', '\t']), ':'))
         .collect::<Option<_>>()
         .ok_or_else(|| TokenError { what: "offsets", shape: "P:O,P:O", got: shown(text) })
+}
+
+/// The value of `pumice-unavailable`: indexes in rising order, `I` or `I-J` for all from `I` to `J`.
+pub fn format_indexes(indexes: impl IntoIterator<Item = usize>) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for index in indexes {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == index => *last = index,
+            _ => runs.push((index, index)),
+        }
+    }
+    let run = |(first, last)| match first == last {
+        true => format!("{first}"),
+        false => format!("{first}-{last}"),
+    };
+    runs.into_iter().map(run).collect::<Vec<_>>().join(",")
+}
+
+/// The indexes of `pumice-unavailable`; `None` when it does not read, or names more than `most`.
+pub fn parse_indexes(text: &str, most: usize) -> Option<Vec<usize>> {
+    let mut indexes = Vec::new();
+    for run in text.split(',') {
+        let (first, last) = run.split_once('-').unwrap_or((run, run));
+        let (first, last) = (digits(first)?, digits(last)?);
+        let (first, last) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?);
+        let count = last.checked_sub(first)?.checked_add(1)?;
+        if count > most.checked_sub(indexes.len())? {
+            return None;
+        }
+        indexes.extend(first..=last);
+    }
+    Some(indexes)
 }
 
 fn pair(text: &str, between: char) -> Option<Token> {
@@ -140,6 +179,21 @@ mod tests {
         }
         assert_eq!(parse_offsets("1:2, 3:4"), Ok(vec![token(1, 2), token(3, 4)]));
         assert_eq!(format_offsets([]), "");
+    }
+
+    #[test]
+    fn indexes_read_back() {
+        for (indexes, text) in
+            [(vec![0], "0"), (vec![1, 2, 3], "1-3"), (vec![0, 2, 3, 9], "0,2-3,9")]
+        {
+            assert_eq!(format_indexes(indexes.clone()), text);
+            assert_eq!(parse_indexes(text, indexes.len()), Some(indexes.clone()));
+            assert_eq!(parse_indexes(text, indexes.len() - 1), None);
+        }
+        for bad in ["", ",", "1-", "-1", "3-1", "a", "0-99999999999999999999"] {
+            assert_eq!(parse_indexes(bad, 10), None, "{bad}");
+        }
+        assert_eq!(parse_indexes(&format!("0-{}", usize::MAX), 10), None);
     }
 
     #[test]

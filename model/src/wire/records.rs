@@ -85,8 +85,13 @@ pub struct GotRecord<'a> {
     #[serde(borrow)]
     pub sk: Cow<'a, str>,
     /// Whether the record exists. A stored `null` is found, so absence is read here and not in
-    /// `data`.
+    /// `data`. Not said of one that is unavailable.
+    #[serde(default)]
     pub found: bool,
+    /// Whether nobody who has it could be asked: it may exist or not. `pumice-unavailable` names
+    /// all of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unavailable: bool,
     /// The stored JSON text, when found.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub data: Option<&'a RawValue>,
@@ -171,7 +176,14 @@ mod tests {
     #[test]
     fn a_missing_record_has_no_data() {
         let record =
-            GotRecord { pk: "a".into(), sk: "\0".into(), found: false, data: None, etag: None };
+            GotRecord {
+                pk: "a".into(),
+                sk: "\0".into(),
+                found: false,
+                unavailable: false,
+                data: None,
+                etag: None,
+            };
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(text, r#"{"pk":"a","sk":"\u0000","found":false}"#);
     }

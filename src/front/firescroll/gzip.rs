@@ -36,6 +36,11 @@ pub fn when_asked(mut answer: Answer, request: &HeaderMap) -> Answer {
             Body::from(whole)
         }
         Body::Pages { next, .. } => Body::pages(compressed(next)),
+        // The node that made it was asked for gzip as well.
+        Body::Peer(body) => {
+            *answer.body_mut() = Body::Peer(body);
+            return answer;
+        }
     };
     answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     answer

@@ -4,6 +4,7 @@
 pub mod fields;
 mod gzip;
 mod read;
+mod split;
 mod write;
 
 use std::rc::Rc;
@@ -16,10 +17,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 
 use super::answer::{self, Answer};
 use super::context::Context;
+use super::elsewhere::Outgoing;
 use super::problem::Problem;
+use super::receive;
 use super::target::{self, Target};
 use super::write::Wait;
-use super::{read as waiting, receive};
 use crate::net::body::Incoming;
 use fields::bad;
 
@@ -71,19 +73,18 @@ async fn records(
     if !["put", "delete", "get", "list", "batch"].contains(&operation) {
         return Err(Problem::syntax(format!("unknown operation '{operation}'")));
     }
-    let headers = request.headers().clone();
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
     let body = receive::body(context, request).await?;
+    let outgoing = || Outgoing::new(context, Method::POST, uri, &headers).with(body.clone());
     if !body.is_empty() && !says_json(&headers) {
         return Err(bad("code=415, message=Unsupported Media Type"));
     }
     match operation {
         "put" => write::change(context, write::Operation::Put, wait, &headers, &body).await,
         "delete" => write::change(context, write::Operation::Delete, wait, &headers, &body).await,
-        "batch" => write::batch(context, wait, &headers, &body).await,
-        _ => {
-            waiting::caught_up(context, &headers).await?;
-            if operation == "get" { read::get(context, &body) } else { read::list(context, &body) }
-        }
+        "batch" => write::batch(context, wait, &headers, &body, outgoing).await,
+        "get" => read::get(context, &headers, &body).await,
+        _ => read::list(context, &headers, &body, outgoing).await,
     }
 }
 

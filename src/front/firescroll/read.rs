@@ -1,29 +1,39 @@
 //! `POST /records/get|list`: records by key in request order, and rows of a pk or a partition in
 //! key order. On the core that serves the request.
 
+use std::borrow::Cow;
 use std::ops::Bound;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use pumice_model::condition::{Condition, DIALECT};
 use pumice_model::ids::Partition;
 use pumice_model::key::RowKey;
 use pumice_model::mutation::check_keys;
 use pumice_model::row::Row;
 use pumice_model::wire::{Timestamp, parse_next};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::fields::{Fields, bad};
 use super::write::records;
 use crate::front::answer::{self, Answer};
 use crate::front::context::Context;
+use crate::front::elsewhere::{self, Outgoing};
 use crate::front::keys::{Found, KeyStyle, Keys};
 use crate::front::pages::{Filter, Scope, Style, Walk};
 use crate::front::problem::Problem;
 use crate::front::read as waiting;
+use crate::front::scatter::{self, Dialect, Got, Key};
+use crate::front::wants::Wants;
 
 /// Answers a get; keys that are not there are left out, as FireScroll does.
-pub fn get(context: &Rc<Context>, body: &Bytes) -> Result<Answer, Problem> {
+pub async fn get(
+    context: &Rc<Context>,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Answer, Problem> {
     let mut keys = Vec::new();
     for (index, record) in records(body, "GetReq")?.iter().enumerate() {
         let pk = record.text("pk")?.unwrap_or_default();
@@ -32,12 +42,22 @@ pub fn get(context: &Rc<Context>, body: &Bytes) -> Result<Answer, Problem> {
         keys.push((pk, sk));
     }
     let partitions = waiting::partitions_of(context, &keys);
-    let body = Keys::new(context, keys).body(KeyStyle { head: HEAD, each: found, tail: "]}\n" })?;
+    let keys = Keys::new(context, keys);
+    let wants = Wants::of(context, headers)?;
+    if let Some(answer) = scatter::get(context, &wants, headers, &keys, &MANY).await? {
+        return Ok(answer);
+    }
+    let body = keys.body(STYLE)?;
     Ok(waiting::with_lag(context, answer::fire_json(StatusCode::OK, body), partitions))
 }
 
 /// Answers a list.
-pub fn list(context: &Rc<Context>, body: &Bytes) -> Result<Answer, Problem> {
+pub async fn list(
+    context: &Rc<Context>,
+    headers: &HeaderMap,
+    body: &Bytes,
+    outgoing: impl FnOnce() -> Outgoing,
+) -> Result<Answer, Problem> {
     let fields = Fields::read(body)?;
     let limit = fields.integer("limit")?.unwrap_or(0);
     let limit = usize::try_from(limit).map_err(|_| {
@@ -45,8 +65,12 @@ pub fn list(context: &Rc<Context>, body: &Bytes) -> Result<Answer, Problem> {
     })?;
     let reverse = fields.flag("reverse")?;
     let (partition, scope) = scope(context, &fields)?;
-    let walk =
-        Walk::new(context, partition, scope, limit).reversed(reverse).filtered(filter(&fields)?);
+    let filter = filter(&fields)?;
+    let wants = Wants::of(context, headers)?;
+    if let Some(answer) = elsewhere::read(context, partition, &wants, outgoing).await? {
+        return Ok(answer);
+    }
+    let walk = Walk::new(context, partition, scope, limit).reversed(reverse).filtered(filter);
     let whole_partition = fields.integer("partition")?.is_some();
     let tail = if whole_partition { tail_of_partition } else { tail_of_pk };
     let body = walk.body(Style { head: HEAD, row: listed, tail })?;
@@ -141,6 +165,46 @@ fn filter(fields: &Fields<'_>) -> Result<Option<Filter>, Problem> {
 }
 
 const HEAD: &str = "{\"Records\":[";
+const STYLE: KeyStyle = KeyStyle { head: HEAD, each: found, tail: "]}\n" };
+const MANY: Dialect = Dialect {
+    path: "/records/get",
+    head: HEAD,
+    style: STYLE,
+    read: gathered,
+    unavailable: |_, _| false,
+    answer: |body| answer::fire_json(StatusCode::OK, body),
+};
+
+#[derive(Deserialize)]
+struct Gathered<'b> {
+    #[serde(borrow, rename = "Records")]
+    records: Vec<&'b RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Named<'b> {
+    #[serde(borrow, rename = "Pk")]
+    pk: Cow<'b, str>,
+    #[serde(borrow, rename = "Sk")]
+    sk: Cow<'b, str>,
+}
+
+/// The records of an answer by their keys: those that are left out are missing.
+fn gathered(body: &Bytes, keys: &[Key<'_>]) -> Option<Vec<Got>> {
+    let all: Gathered<'_> = serde_json::from_slice(body).ok()?;
+    let mut records = all.records.into_iter().peekable();
+    let got = keys.iter().map(|(pk, sk)| {
+        let Some(record) = records.peek() else { return Some(Got::Missing(Bytes::new())) };
+        let named: Named<'_> = serde_json::from_str(record.get()).ok()?;
+        if named.pk != *pk || named.sk != *sk {
+            return Some(Got::Missing(Bytes::new()));
+        }
+        let record = records.next()?;
+        Some(Got::Found(body.slice_ref(record.get().as_bytes())))
+    });
+    let got: Option<Vec<Got>> = got.collect();
+    got.filter(|_| records.next().is_none())
+}
 
 fn found(out: &mut Vec<u8>, pk: &str, sk: &str, found: Option<Found<'_>>) -> bool {
     let Some(Found { row, .. }) = found else { return false };

@@ -9,8 +9,10 @@ use pumice_model::outcome::Outcome;
 use pumice_model::wire::{FireOutcome, FireOutcomeKind, FireOutcomes};
 
 use super::fields::{Fields, bad};
+use super::split::append_anywhere;
 use crate::front::answer::{self, Answer};
 use crate::front::context::Context;
+use crate::front::elsewhere::{self, Outgoing};
 use crate::front::problem::Problem;
 use crate::front::write::{self, Draft, DraftFault, Wait, Written, append};
 use crate::rt;
@@ -55,7 +57,10 @@ pub async fn change(
         let mutation = mutation(record, operation)?;
         drafts.push(draft(context, vec![mutation], Some(index))?);
     }
-    let written = append(context, drafts, write_id, wait).await?;
+    let written = match wait {
+        Wait::Log => append(context, drafts, write_id, wait).await?,
+        Wait::Applied => append_anywhere(context, operation, drafts, headers, write_id).await?,
+    };
     told(&written, wait)
 }
 
@@ -65,6 +70,7 @@ pub async fn batch(
     wait: Wait,
     headers: &HeaderMap,
     body: &Bytes,
+    outgoing: impl FnOnce() -> Outgoing,
 ) -> Result<Answer, Problem> {
     let operations = Fields::read(body)?.objects("Operations")?;
     check_count(operations.len(), "BatchReq.Operations", "Operations")?;
@@ -80,6 +86,12 @@ pub async fn batch(
         mutations.push(made);
     }
     let draft = draft(context, mutations, None)?;
+    let partition = draft.partition;
+    if write::is_away(context, partition, wait, headers)?
+        && let Some(answer) = elsewhere::write(context, partition, &outgoing()).await?
+    {
+        return Ok(answer);
+    }
     let written = append(context, vec![draft], write_id, wait).await?;
     told(&written, wait)
 }

@@ -8,6 +8,7 @@ use pumice_model::wire::{BatchRequest, Operation};
 use super::record::answer_to_write;
 use crate::front::answer::Answer;
 use crate::front::context::Context;
+use crate::front::elsewhere::{self, Outgoing};
 use crate::front::problem::Problem;
 use crate::front::write::{self, Draft, Wait, append};
 use crate::front::{receive, target};
@@ -33,6 +34,8 @@ pub async fn serve(context: &Context, request: Request<Incoming>) -> Result<Answ
     if !receive::says_json(request.headers()) {
         return Err(Problem::media_type());
     }
+    let outgoing = (wait == Wait::Applied && !context.is_alone())
+        .then(|| (Outgoing::of(context, &request), request.headers().clone()));
     let body = receive::body(context, request).await?;
     let batch: BatchRequest<'_> =
         serde_json::from_slice(&body).map_err(|fault| Problem::syntax(fault.to_string()))?;
@@ -44,6 +47,13 @@ pub async fn serve(context: &Context, request: Request<Incoming>) -> Result<Answ
     }
     let mutations = batch.operations.into_iter().map(mutation).collect();
     let draft = Draft::new(context, mutations)?;
+    let partition = draft.partition;
+    if let Some((outgoing, headers)) = outgoing
+        && write::is_away(context, partition, wait, &headers)?
+        && let Some(answer) = elsewhere::write(context, partition, &outgoing.with(body)).await?
+    {
+        return Ok(answer);
+    }
     let written = append(context, vec![draft], write_id, wait).await?;
     answer_to_write(&written, wait, false)
 }

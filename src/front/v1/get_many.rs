@@ -3,16 +3,21 @@
 
 use std::rc::Rc;
 
+use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use pumice_model::ids::Token;
 use pumice_model::limits::BATCH_MAX;
 use pumice_model::mutation::check_keys;
 use pumice_model::wire::{GetRequest, etag};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::front::answer::{self, Answer};
 use crate::front::context::Context;
 use crate::front::keys::{Found, KeyStyle, Keys};
 use crate::front::problem::Problem;
+use crate::front::scatter::{self, Dialect, Got, Key};
+use crate::front::wants::Wants;
 use crate::front::{read, receive};
 use crate::net::body::Incoming;
 
@@ -24,7 +29,8 @@ pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<
     if !receive::says_json(request.headers()) {
         return Err(Problem::media_type());
     }
-    read::caught_up(context, request.headers()).await?;
+    let headers = request.headers().clone();
+    let wants = Wants::of(context, &headers)?;
     let body = receive::body(context, request).await?;
     let asked: GetRequest<'_> =
         serde_json::from_slice(&body).map_err(|fault| Problem::syntax(fault.to_string()))?;
@@ -38,8 +44,52 @@ pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<
         keys.push((key.pk.into_owned(), key.sk.into_owned()));
     }
     let partitions = read::partitions_of(context, &keys);
-    let body = Keys::new(context, keys).body(STYLE)?;
+    let keys = Keys::new(context, keys);
+    if let Some(answer) = scatter::get(context, &wants, &headers, &keys, &MANY).await? {
+        return Ok(answer);
+    }
+    let body = keys.body(STYLE)?;
     Ok(read::with_lag(context, answer::raw_json(StatusCode::OK, body), partitions))
+}
+
+const MANY: Dialect = Dialect {
+    path: "/v1/records:get",
+    head: "{\"keys\":[",
+    style: STYLE,
+    read: gathered,
+    unavailable,
+    answer: |body| answer::raw_json(StatusCode::OK, body),
+};
+
+#[derive(Deserialize)]
+struct Gathered<'b> {
+    #[serde(borrow)]
+    records: Vec<&'b RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    found: bool,
+}
+
+/// The elements of an answer, which has one for each key.
+fn gathered(body: &Bytes, keys: &[Key<'_>]) -> Option<Vec<Got>> {
+    let all: Gathered<'_> = serde_json::from_slice(body).ok()?;
+    let got = all.records.iter().map(|record| {
+        let said: Said = serde_json::from_str(record.get()).ok()?;
+        let element = body.slice_ref(record.get().as_bytes());
+        Some(if said.found { Got::Found(element) } else { Got::Missing(element) })
+    });
+    let got: Option<Vec<Got>> = got.collect();
+    got.filter(|got| got.len() == keys.len())
+}
+
+fn unavailable(out: &mut Vec<u8>, (pk, sk): Key<'_>) -> bool {
+    answer::put_string(out, "{\"pk\":", pk);
+    answer::put_string(out, ",\"sk\":", sk);
+    out.extend_from_slice(b",\"unavailable\":true}");
+    true
 }
 
 const STYLE: KeyStyle = KeyStyle { head: "{\"records\":[", each: write_one, tail: "]}" };

@@ -14,8 +14,10 @@ use pumice_model::wire::{Timestamp, etag, parse_next};
 
 use crate::front::answer::{self, Answer, put_string};
 use crate::front::context::Context;
+use crate::front::elsewhere::{self, Outgoing};
 use crate::front::pages::{Scope, Style, Walk};
 use crate::front::problem::Problem;
+use crate::front::wants::Wants;
 use crate::front::{read, target};
 use crate::net::body::Incoming;
 
@@ -32,8 +34,12 @@ pub async fn serve(
     }
     check_keys(&pk, "")?;
     let asked = Asked::of(&request, &pk)?;
-    read::caught_up(context, request.headers()).await?;
     let partition = context.partition(&pk);
+    let wants = Wants::of(context, request.headers())?;
+    let outgoing = || Outgoing::of(context, &request);
+    if let Some(answer) = elsewhere::read(context, partition, &wants, outgoing).await? {
+        return Ok(answer);
+    }
     let Asked { prefix, lower, upper, limit, reverse } = asked;
     let scope = Scope::Pk { pk, prefix, lower, upper, except: None };
     let walk = Walk::new(context, partition, scope, limit).reversed(reverse);

@@ -1,7 +1,8 @@
-//! Pumice's own routes: one record, many records, a page of a pk, a batch.
+//! Pumice's own routes: one record, many records, a page of a pk, a batch, where partitions are.
 //! On the core that serves the request.
 
 pub mod batch;
 pub mod get_many;
 pub mod list;
 pub mod record;
+pub mod routes;

@@ -13,8 +13,10 @@ use pumice_model::wire::{self, OutcomeKind, WriteBody};
 use crate::front::answer::{self, Answer, header_value};
 use crate::front::body::Body;
 use crate::front::context::Context;
+use crate::front::elsewhere::{self, Outgoing};
 use crate::front::problem::Problem;
 use crate::front::target::{self, Target};
+use crate::front::wants::Wants;
 use crate::front::write::{self, Draft, Wait, Written, append};
 use crate::front::{read, receive};
 use crate::net::body::Incoming;
@@ -23,13 +25,15 @@ const METHODS: &str = "GET, HEAD, PUT, DELETE";
 
 /// The answer to a read of one record that waits for nothing; `None` when the request is not such.
 pub fn at_once(context: &Context, request: &Request<Incoming>) -> Option<Result<Answer, Problem>> {
+    let headers = request.headers();
     let simple = matches!(*request.method(), Method::GET | Method::HEAD)
         && request.uri().query().is_none()
-        && !request.headers().contains_key(wire::MIN_OFFSETS);
-    match Target::of(request.uri().path()) {
-        Ok(Target::Record(pk, sk)) if simple => Some(get(context, request.headers(), &pk, &sk)),
-        _ => None,
-    }
+        && !headers.contains_key(wire::MIN_OFFSETS)
+        && !headers.contains_key(wire::MAX_LAG_MS);
+    let Ok(Target::Record(pk, sk)) = Target::of(request.uri().path()) else { return None };
+    let partition = context.partition(&pk);
+    let here = simple && context.answers(partition);
+    here.then(|| get(context, headers, partition, &pk, &sk))
 }
 
 /// Answers any method on one record.
@@ -45,17 +49,28 @@ pub async fn serve(
                 let message = format!("a read of one record has no parameter '{name}'");
                 return Err(Problem::syntax(message));
             }
-            read::caught_up(context, request.headers()).await?;
-            get(context, request.headers(), pk, sk)
+            check_keys(pk, sk)?;
+            let partition = context.partition(pk);
+            let wants = Wants::of(context, request.headers())?;
+            let outgoing = || Outgoing::of(context, &request);
+            match elsewhere::read(context, partition, &wants, outgoing).await? {
+                Some(answer) => Ok(answer),
+                None => get(context, request.headers(), partition, pk, sk),
+            }
         }
         Method::PUT | Method::DELETE => change(context, request, pk, sk).await,
         _ => Err(Problem::method(METHODS)),
     }
 }
 
-fn get(context: &Context, headers: &HeaderMap, pk: &str, sk: &str) -> Result<Answer, Problem> {
+fn get(
+    context: &Context,
+    headers: &HeaderMap,
+    partition: Partition,
+    pk: &str,
+    sk: &str,
+) -> Result<Answer, Problem> {
     check_keys(pk, sk)?;
-    let partition = context.partition(pk);
     // That a record is not there is as old as one that is.
     let answer = look_up(context, headers, partition, pk, sk).unwrap_or_else(|fault| fault.on_v1());
     Ok(read::with_lag(context, answer, [partition]))
@@ -135,13 +150,17 @@ async fn change(
 ) -> Result<Answer, Problem> {
     check_keys(pk, sk)?;
     let put = request.method() == Method::PUT;
-    let asked = Asked::of(&request, context.partition(pk), put)?;
+    let partition = context.partition(pk);
+    let asked = Asked::of(&request, partition, put)?;
     let write_id = write::write_id(request.headers())?;
+    let away = write::is_away(context, partition, asked.wait, request.headers())?;
+    let away = away.then(|| Outgoing::of(context, &request));
+    let mut body = Bytes::new();
     let change = if put {
         if !receive::says_json(request.headers()) {
             return Err(Problem::media_type());
         }
-        let body = receive::body(context, request).await?;
+        body = receive::body(context, request).await?;
         let data =
             std::str::from_utf8(&body).map_err(|_| Problem::syntax("the body is not UTF-8"))?;
         Change::Put { data: data.to_owned(), ttl_ms: asked.ttl_ms }
@@ -152,6 +171,11 @@ async fn change(
     let (pk, sk) = (pk.to_owned(), sk.to_owned());
     let mutation = Mutation { pk, sk, change, condition, expect };
     let draft = Draft::new(context, vec![mutation])?;
+    if let Some(outgoing) = away
+        && let Some(answer) = elsewhere::write(context, partition, &outgoing.with(body)).await?
+    {
+        return Ok(answer);
+    }
     let written = append(context, vec![draft], write_id, wait).await?;
     answer_to_write(&written, wait, put)
 }

@@ -26,7 +26,7 @@ use crate::mesh::inbox::{Waiting, Work};
 use crate::mesh::ticket::{Answer, Ticket, Told, Unmade};
 use crate::settings::KafkaCompression;
 use crate::stats::log::LogStats;
-use crate::stats::progress::{Following, Progress};
+use crate::stats::progress::{Following, PartitionProgress, Progress};
 
 /// How long a batch is repeated before nobody waits for it any more.
 const GIVE_UP: Duration = Duration::from_secs(30);
@@ -109,6 +109,14 @@ impl Lane {
         progress.is_none_or(|progress| progress.following() == Following::Broken)
     }
 
+    /// Whether the log brings entries back to where their outcomes are waited for. Where it does
+    /// not, that the log has them is all that is ever told.
+    fn comes_back(&self) -> bool {
+        let progress = self.shared.progress.of(self.partition);
+        let following = progress.map(PartitionProgress::following);
+        matches!(following, Some(Following::Starting | Following::Live))
+    }
+
     /// Sends what comes, until the gate closes.
     pub async fn run(self: Rc<Self>) {
         let mut sequence = 1;
@@ -147,11 +155,13 @@ impl Lane {
             return None;
         }
         let flight = self.queue.borrow_mut().depart(*producer, sequence, batch_max)?;
-        if !tickets.has_room(flight.homes.len()) {
-            self.shared.turn_away(flight.homes);
-            return None;
+        if self.comes_back() {
+            if !tickets.has_room(flight.homes.len()) {
+                self.shared.turn_away(flight.homes);
+                return None;
+            }
+            tickets.put(self.partition, flight.first, flight.homes.iter().copied());
         }
-        tickets.put(self.partition, flight.first, flight.homes.iter().copied());
         Some(flight)
     }
 

@@ -13,6 +13,7 @@ mod fetch;
 mod first_record;
 mod follow;
 mod gate;
+mod keepers;
 mod lane;
 mod locate;
 mod produce;

@@ -3,13 +3,10 @@
 
 use std::future::pending;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use kafka_protocol::messages::TopicName;
-use pumice_model::ids::{Partition, ProducerId};
-use pumice_shards::Position;
+use pumice_model::ids::ProducerId;
 use rustls::crypto::ring;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
@@ -20,21 +17,15 @@ use super::backoff::Backoff;
 use super::cluster::{Cluster, topic_name};
 use super::dispatch::Lanes;
 use super::fault::LogFault;
-use super::follow::{Follower, Reading, bounds};
+use super::follow::{Reading, bounds};
 use super::gate::Gate;
+use super::keepers::Keepers;
 use super::lane::Writing;
 use super::start::Setup;
-use super::taker::Taken;
 use super::tickets::Tickets;
 use super::topics::{self, Agreed, Place};
 use super::watch;
 use super::wire::Access;
-use crate::mesh::feed::Feeder;
-use crate::mesh::inbox::Outlet;
-use crate::mesh::positions::Positions;
-use crate::mesh::wants::Wanting;
-use crate::settings::{ClusterSettings, KafkaSettings};
-use crate::stats::log::LogStats;
 use crate::stats::progress::Progress;
 
 /// How long a start waits for a broker: less where there is something to serve without one.
@@ -88,15 +79,30 @@ async fn live(
         progress: setup.progress.clone(),
         stats: setup.stats.clone(),
     });
-    let (outlets, taken, rest) = Rest::of(setup);
     let lanes = Rc::new(Lanes::new(writing.clone()));
-    let moving = lanes.clone();
+    let (moving, outlets, taken) = (lanes.clone(), setup.outlets, setup.taken);
     spawn_local(async move { moving.dispatch(outlets, taken).await });
     let sweeping = lanes.clone();
     spawn_local(async move { sweeping.sweep().await });
-    let following = follow_once_agreed(rest, cluster, writing.clone(), topic, started);
+    let has_objects = setup.wanting.is_some();
+    let (beginning, behind) = bounds(setup.feeders.len());
+    let reading = Rc::new(Reading {
+        cluster: cluster.clone(),
+        topic: topic.clone(),
+        writing: writing.clone(),
+        wanting: setup.wanting,
+        positions: setup.positions,
+        progress: setup.progress.clone(),
+        stats: setup.stats,
+        beginning,
+        behind,
+    });
+    let has_data = setup.held.iter().any(|position| position.next.0 > 0);
+    let place = Place { settings: &settings, namespace: &setup.cluster, has_data, has_objects };
+    let keepers = Keepers::new(reading, setup.feeders, setup.held);
     tokio::select! {
-        () = following => {}
+        () = keepers.keep(setup.held_by) => {}
+        () = agree_and_watch(&place, &cluster, &writing, started) => {}
         () = stopping.notified() => {}
     }
     writing.gate.close();
@@ -105,95 +111,33 @@ async fn live(
     }
 }
 
-/// What is left of a setup once its outlets have gone their way.
-struct Rest {
-    settings: KafkaSettings,
-    namespace: ClusterSettings,
-    held: Vec<Position>,
-    feeders: Vec<Feeder>,
-    wanting: Option<Wanting>,
-    positions: Positions,
-    progress: Arc<Progress>,
-    stats: Arc<LogStats>,
-}
-
-impl Rest {
-    fn of(setup: Setup) -> (Vec<Outlet>, Taken, Self) {
-        let rest = Self {
-            settings: setup.settings,
-            namespace: setup.cluster,
-            held: setup.held,
-            feeders: setup.feeders,
-            wanting: setup.wanting,
-            positions: setup.positions,
-            progress: setup.progress,
-            stats: setup.stats,
-        };
-        (setup.outlets, setup.taken, rest)
-    }
-}
-
-/// Compares everything, then follows until it is dropped; that the start is over is told as soon as
-/// it is clear how.
-async fn follow_once_agreed(
-    rest: Rest,
-    cluster: Rc<Cluster>,
-    writing: Rc<Writing>,
-    topic: TopicName,
+/// Compares everything, then opens the gate and watches that it stays so; that the start is over is
+/// told as soon as it is clear how. Ends when this node cannot follow.
+async fn agree_and_watch(
+    place: &Place<'_>,
+    cluster: &Rc<Cluster>,
+    writing: &Writing,
     started: SyncSender<Result<(), LogFault>>,
 ) {
-    let Some(agreed) = agree(&rest, &cluster, started).await else { return };
+    let Some(agreed) = agree(place, cluster, &writing.progress, started).await else { return };
     writing.gate.open(agreed.batch_max);
-    let (beginning, behind) = bounds(rest.feeders.len());
-    let reading = Rc::new(Reading {
-        cluster: cluster.clone(),
-        topic: topic.clone(),
-        writing,
-        wanting: rest.wanting,
-        positions: rest.positions,
-        progress: rest.progress.clone(),
-        stats: rest.stats,
-        beginning,
-        behind,
-    });
-    for (partition, position) in (0..).map(Partition).zip(&rest.held) {
-        let shard = usize::from(partition.shard(rest.feeders.len() as u16).0);
-        let Some(feeder) = rest.feeders.get(shard).cloned() else { continue };
-        let follower = Follower::new(partition, reading.clone(), feeder, position);
-        let following = spawn_local(follower.run());
-        let progress = rest.progress.clone();
-        spawn_local(async move {
-            if following.await.is_err_and(|fault| fault.is_panic())
-                && let Some(progress) = progress.of(partition)
-            {
-                progress.set_broken("following it panicked".to_owned());
-            }
-        });
-    }
-    drop((rest.feeders, reading));
-    watch::watch(&cluster, &topic, &agreed.mutations, &rest.progress).await;
+    watch::watch(cluster, &writing.topic, &agreed.mutations, &writing.progress).await;
     pending().await
 }
 
 /// Tries until the cluster answers and agrees. `None` when this node cannot follow it.
 async fn agree(
-    rest: &Rest,
+    place: &Place<'_>,
     cluster: &Rc<Cluster>,
+    progress: &Progress,
     started: SyncSender<Result<(), LogFault>>,
 ) -> Option<Agreed> {
-    let has_data = rest.held.iter().any(|position| position.next.0 > 0);
-    let place = Place {
-        settings: &rest.settings,
-        namespace: &rest.namespace,
-        has_data,
-        has_objects: rest.wanting.is_some(),
-    };
     // A directory that a killed start left has nothing to serve either.
-    let needed = !has_data || rest.settings.required;
+    let needed = !place.has_data || place.settings.required;
     let (began, mut backoff) = (Instant::now(), Backoff::default());
     let mut started = Some(started);
     loop {
-        let fault = match topics::agree(cluster, &place).await {
+        let fault = match topics::agree(cluster, place).await {
             Ok(agreed) => {
                 started.take().map(|started| started.send(Ok(())));
                 return Some(agreed);
@@ -213,7 +157,7 @@ async fn agree(
                 return None;
             }
             (LogFault::Disagrees(because), None) => {
-                watch::break_all(&rest.progress, &because);
+                watch::break_all(progress, &because);
                 pending().await
             }
             (LogFault::Unreachable(why), None) => tracing::debug!("{why}"),

@@ -14,6 +14,7 @@ use super::side;
 use super::taker::Taken;
 use super::wire;
 use crate::mesh::feed::Feeder;
+use crate::mesh::holds::Held;
 use crate::mesh::home::Home;
 use crate::mesh::inbox::Outlet;
 use crate::mesh::positions::Positions;
@@ -34,6 +35,9 @@ pub struct Setup {
     pub cluster: ClusterSettings,
     /// Where each partition stands, by number.
     pub held: Vec<Position>,
+    /// Who says which partitions to follow, beginning with none; `None` where it is all of them,
+    /// for ever.
+    pub held_by: Option<Held>,
     /// Entries to produce, by shard.
     pub outlets: Vec<Outlet>,
     /// The ways to the owners, by shard.
@@ -71,6 +75,9 @@ pub fn start(setup: Setup) -> Result<Running, LogFault> {
     let settings = |text| LogFault::Settings(text);
     let tls = setup.settings.tls.as_ref().map(wire::trusted).transpose().map_err(settings)?;
     let access = wire::Access { tls, sasl: setup.settings.sasl.clone() };
+    if setup.held_by.is_some() {
+        setup.progress.follow_none();
+    }
     let stopping = Arc::<Notify>::default();
     let (sender, started) = sync_channel(1);
     let serving = setup.serving.clone();

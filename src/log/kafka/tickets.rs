@@ -75,6 +75,13 @@ impl Tickets {
         sighted
     }
 
+    /// The lowest and the highest sequence that wait for a partition.
+    pub fn waiting(&self, partition: Partition) -> Option<(u64, u64)> {
+        let partitions = self.partitions.borrow();
+        let sent = partitions.get(&partition)?;
+        Some((sent.front()?.sequence, sent.back()?.sequence))
+    }
+
     /// All of a partition, which nothing will be told about by the log any more.
     pub fn clear(&self, partition: Partition) -> Vec<Ticket> {
         let mut all = Vec::new();
@@ -120,11 +127,14 @@ mod tests {
     fn a_sequence_takes_its_ticket_and_those_it_passed() {
         let (sent, waiting) = (Tickets::default(), Slots::new(0).open(4, Until::Judged));
         sent.put(P, 7, tickets(&waiting));
+        assert_eq!(sent.waiting(P), Some((7, 10)));
         let sighted = sent.sighted(P, 9);
         assert_eq!(sighted.ticket, Some(waiting.ticket(2)));
         assert_eq!(sighted.passed, [waiting.ticket(0), waiting.ticket(1)]);
         assert!(sent.sighted(P, 9).ticket.is_none(), "a repeat finds nothing");
+        assert_eq!(sent.waiting(P), Some((10, 10)));
         assert_eq!(sent.clear(P), [waiting.ticket(3)]);
+        assert_eq!(sent.waiting(P), None);
         assert_eq!(sent.count.get(), 0);
     }
 

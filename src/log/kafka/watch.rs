@@ -7,7 +7,7 @@ use kafka_protocol::messages::TopicName;
 use tokio::time::sleep;
 
 use super::cluster::{Cluster, Topic};
-use crate::stats::progress::{Following, Progress};
+use crate::stats::progress::Progress;
 
 /// How often the cluster is asked.
 const LOOK: Duration = Duration::from_secs(30);
@@ -28,11 +28,7 @@ pub async fn watch(cluster: &Cluster, topic: &TopicName, agreed: &Topic, progres
 /// No partition can be followed any more.
 pub fn break_all(progress: &Progress, because: &str) {
     tracing::error!("{because}; no partition follows the log any more, reads go on");
-    for (_, progress) in progress.all() {
-        if progress.following() != Following::Broken {
-            progress.set_broken(because.to_owned());
-        }
-    }
+    progress.break_all(because);
 }
 
 fn changed(name: &str, agreed: &Topic, now: &Topic) -> Option<String> {

@@ -110,6 +110,7 @@ impl Node {
             settings,
             cluster: self.cluster.clone(),
             held: vec![Position::ZERO; self.cluster.partitions as usize],
+            held_by: None,
             outlets,
             feeders: self.feeders.clone(),
             wanting: None,

@@ -104,6 +104,7 @@ fn start(node: &Node, spool: &Path, objects: &Path) -> Fallible<service::Running
         readers: node.readers.clone(),
         feeders: Vec::new(),
         wanted: None,
+        progress: None,
         stats: Arc::<SnapshotStats>::default(),
         serving: node.serving.clone(),
     })?)

@@ -1,0 +1,73 @@
+//! Joining the cluster, for a node that has peers: after its log has started and before it serves.
+//! Starting thread.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+
+use super::fault::StartFault;
+use super::order::Order;
+use crate::cluster::thread::{self, Running, Setup};
+use crate::cluster::transport;
+use crate::mesh::home::Home;
+use crate::mesh::positions::Positions;
+use crate::settings::Settings;
+use crate::stats::cluster::ClusterStats;
+use crate::stats::core::CoreStats;
+
+/// What a node joins with.
+pub struct Joining<'a> {
+    pub settings: &'a Settings,
+    pub http: SocketAddr,
+    pub admin: SocketAddr,
+    pub home: &'a Home,
+    pub positions: &'a Positions,
+    pub cores: &'a [Arc<CoreStats>],
+}
+
+/// A node's part in its cluster, and what it counts there.
+pub type Joined = (Arc<ClusterStats>, Running);
+
+/// Hears peers at `address`; what they say waits until the node joins.
+pub fn hear(address: SocketAddr) -> Result<UdpSocket, StartFault> {
+    transport::bind(address).map_err(|source| StartFault::Listen { address, source })
+}
+
+impl Joining<'_> {
+    /// Joins over `socket`; nothing to do without one. When that fails, everything that `order`
+    /// started has ended.
+    pub fn join(
+        &self,
+        socket: Option<UdpSocket>,
+        mut order: Order,
+    ) -> Result<(Option<Joined>, Order), StartFault> {
+        let peers = self.settings.process.gossip.clone().zip(order.holds.take());
+        let (Some((settings, holds)), Some(socket), Some(progress)) =
+            (peers, socket, order.progress.clone())
+        else {
+            return Ok((None, order));
+        };
+        let stats = Arc::<ClusterStats>::default();
+        let setup = Setup {
+            settings,
+            cluster: self.settings.cluster.clone(),
+            http: self.http,
+            admin: self.admin,
+            progress,
+            positions: self.positions.clone(),
+            holds,
+            home: self.home.clone(),
+            stats: stats.clone(),
+            cores: self.cores.to_vec(),
+            serving: self.settings.process.cores.clone(),
+        };
+        match thread::start(setup, socket) {
+            Ok(running) => Ok((Some((stats, running)), order)),
+            Err(fault) => {
+                // The owners must let go of their shards before the directory can.
+                drop(order.inboxes);
+                order.stopping.stop();
+                Err(fault.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Reads and writes across nodes, without a log to share: several nodes in this process, each with
+//! a shard of its own on real sockets, and routes made by hand. What a node does not hold lies at
+//! another alone, so that an answer shows who gave it.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+#[path = "forward/faults.rs"]
+mod faults;
+#[path = "forward/many.rs"]
+mod many;
+#[path = "forward/node.rs"]
+mod node;
+#[path = "forward/peers.rs"]
+mod peers;
+mod server;
+#[path = "tls/authority.rs"]
+mod authority;
+#[path = "forward/secure.rs"]
+mod secure;
+#[path = "forward/single.rs"]
+mod single;
