@@ -10,8 +10,8 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use pumice_client::{Builder, Client, Error};
 
 use crate::cli::{
-    batch, check, completions, delete, demo, doctor, export, get, import, list, put, snapshot,
-    status,
+    batch, check, completions, delete, demo, doctor, drain, export, get, import, list, put,
+    snapshot, status,
 };
 use crate::settings;
 
@@ -51,6 +51,8 @@ pub enum Command {
     Batch(batch::BatchArgs),
     /// Show the cores, shards and partitions of a server
     Status(status::StatusArgs),
+    /// Have a node's peers take over what it serves, before it is stopped
+    Drain(drain::DrainArgs),
     /// Take, list, prove, restore and remove snapshots
     Snapshot(snapshot::SnapshotArgs),
     /// Walk every table of a data directory that is not served, and prove that they agree

@@ -7,6 +7,8 @@
 mod changes;
 #[path = "broker/cities.rs"]
 mod cities;
+#[path = "broker/cluster.rs"]
+mod cluster;
 #[path = "broker/disk.rs"]
 mod disk;
 #[path = "broker/foreign.rs"]
@@ -57,7 +59,7 @@ fn tell(line: &str) {
 fn without_a_broker_it_is_said_what_was_skipped() {
     if !services::wanted() {
         tell(
-            "skipped for want of a real broker (docker/services.sh up): changes, cities, disk, \
+            "skipped for want of a real broker (docker/services.sh up): changes, cities, cluster, disk, \
              foreign, kills, outages, secure, settings, \
              sync",
         );

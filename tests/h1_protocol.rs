@@ -9,6 +9,8 @@ mod server;
 mod ends;
 #[path = "h1_protocol/second_readings.rs"]
 mod second_readings;
+#[path = "h1_protocol/together.rs"]
+mod together;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

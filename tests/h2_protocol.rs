@@ -4,6 +4,8 @@
 
 #[path = "h2_protocol/frames.rs"]
 mod frames;
+#[path = "h2_protocol/full.rs"]
+mod full;
 #[path = "h2_protocol/requests.rs"]
 mod requests;
 mod server;
@@ -11,6 +13,8 @@ mod server;
 mod states;
 #[path = "h2_protocol/talk.rs"]
 mod talk;
+#[path = "h2_protocol/together.rs"]
+mod together;
 
 use std::sync::OnceLock;
 

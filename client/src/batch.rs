@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
 use pumice_model::ids::WriteId;
 use pumice_model::wire::{self, BatchRequest, DeleteOp, Operation, PutOp};
@@ -10,8 +11,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::builder::Client;
 use crate::error::Error;
-use crate::transport::Call;
-use crate::write::{Expect, Written, named, written};
+use crate::transport::{Call, Place};
+use crate::write::{Expect, Written, named};
 
 /// Puts and deletes that are judged together and applied together, in order. All their keys must
 /// be of one partition, which keys of one pk always are.
@@ -71,8 +72,8 @@ impl Batch {
         self.last(|op| op.expect = Some(expect))
     }
 
-    /// Names this batch, so that it can be repeated after an [`Error::Unknown`] without being
-    /// applied twice.
+    /// Names this batch, so that it can be repeated, by the client and after an
+    /// [`Error::Unknown`] by you, without being applied twice.
     pub fn write_id(mut self, id: WriteId) -> Self {
         self.id = Some(id);
         self
@@ -107,20 +108,30 @@ impl Client {
         }
         let operations = batch.operations.iter().map(operation).collect();
         let body = serde_json::to_vec(&BatchRequest { operations }).map_err(Error::invalid)?;
-        self.batch_json(body, batch.id).await
+        let place = batch.operations.first().map(|op| Place::Pk(op.pk.clone()));
+        self.send_batch(place.unwrap_or(Place::Anyone), body.into(), batch.id).await
     }
 
-    /// Sends the JSON text of a whole `POST /v1/batch` body.
+    /// Sends the JSON text of a whole `POST /v1/batch` body, which any node takes to a holder.
     ///
     /// # Errors
     /// Those of [`Client::batch`].
     pub async fn batch_json(
         &self,
-        body: impl Into<bytes::Bytes>,
+        body: impl Into<Bytes>,
         id: Option<WriteId>,
     ) -> Result<Written, Error> {
-        let call = named(Call::new(Method::POST, "/v1/batch").json(body), id);
-        written(&self.transport.write(&call).await?)
+        self.send_batch(Place::Anyone, body.into(), id).await
+    }
+
+    async fn send_batch(
+        &self,
+        place: Place,
+        body: Bytes,
+        id: Option<WriteId>,
+    ) -> Result<Written, Error> {
+        let call = Call::new(place, Method::POST, "/v1/batch").json(body);
+        self.judged(&named(call, id)).await
     }
 }
 

@@ -8,14 +8,18 @@ use http::Uri;
 use pumice_model::ids::Token;
 
 use crate::error::Error;
+use crate::router::{Router, Settings};
+use crate::session::Seen;
 use crate::tls;
-use crate::transport::Transport;
 
-/// A client of one server. Cheap to clone; clones share the connections.
+/// A client of one server or of a cluster. Cheap to clone; clones share the connections and what
+/// was learned of the cluster.
 #[derive(Debug, Clone)]
 pub struct Client {
-    pub(crate) transport: Arc<Transport>,
+    pub(crate) router: Arc<Router>,
     pub(crate) at_least: Vec<Token>,
+    // What the session that this client is of has seen.
+    pub(crate) seen: Option<Arc<Seen>>,
 }
 
 impl Client {
@@ -30,7 +34,8 @@ impl Client {
     /// A client to be set up.
     pub fn builder(url: &str) -> Builder {
         Builder {
-            url: url.to_owned(),
+            urls: vec![url.to_owned()],
+            region: None,
             timeout: Duration::from_secs(35),
             connections: 4,
             read_retries: 2,
@@ -54,7 +59,8 @@ impl Client {
 /// Settings of a [`Client`].
 #[derive(Debug, Clone)]
 pub struct Builder {
-    url: String,
+    urls: Vec<String>,
+    region: Option<String>,
     timeout: Duration,
     connections: usize,
     read_retries: u32,
@@ -62,6 +68,22 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// One more node of the same cluster, asked when those before it cannot be reached and no
+    /// others are known yet. Can be said again.
+    #[must_use]
+    pub fn also(mut self, url: &str) -> Self {
+        self.urls.push(url.to_owned());
+        self
+    }
+
+    /// Where this client stands: nodes of this region are asked before others, as long as they can
+    /// answer. All regions are the same unless set.
+    #[must_use]
+    pub fn region(mut self, region: &str) -> Self {
+        self.region = Some(region.to_owned());
+        self
+    }
+
     /// The longest that one call may take, retries included; 35 s unless set, which is longer
     /// than the server itself waits for a write's outcome.
     #[must_use]
@@ -70,15 +92,16 @@ impl Builder {
         self
     }
 
-    /// How many HTTP/2 connections the calls go over in turn; 4 unless set, at least 1. A server
-    /// serves each on one core.
+    /// How many HTTP/2 connections to a server the calls go over in turn; 4 unless set, at least
+    /// 1. A server serves each on one core.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections.max(1);
         self
     }
 
-    /// How often a failed read is tried again; 2 unless set. Writes never are.
+    /// How often a failed read is tried again; 2 unless set. A write is, as often, when nothing of
+    /// it left for certain, or when it has a write id; no other ever is.
     #[must_use]
     pub fn read_retries(mut self, retries: u32) -> Self {
         self.read_retries = retries;
@@ -96,14 +119,19 @@ impl Builder {
     /// The client. Connects at the first call, not here.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when the address is not `http://HOST[:PORT]` or `https://HOST[:PORT]`, or
+    /// [`Error::Invalid`] when an address is not `http://HOST[:PORT]` or `https://HOST[:PORT]`, or
     /// the file of authorities will not do.
     pub fn build(self) -> Result<Client, Error> {
-        let origin = origin(&self.url)?;
-        let tls = tls::config(self.ca.as_deref())?;
-        let transport =
-            Transport::new(origin, &tls, self.timeout, self.connections, self.read_retries);
-        Ok(Client { transport: Arc::new(transport), at_least: Vec::new() })
+        let given = self.urls.iter().map(|url| origin(url)).collect::<Result<_, _>>()?;
+        let settings = Settings {
+            timeout: self.timeout,
+            connections: self.connections,
+            retries: self.read_retries,
+            region: self.region,
+            tls: tls::config(self.ca.as_deref())?,
+        };
+        let router = Arc::new(Router::new(given, settings));
+        Ok(Client { router, at_least: Vec::new(), seen: None })
     }
 }
 

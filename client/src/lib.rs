@@ -1,5 +1,6 @@
-//! The Rust client of Pumice: records over pooled HTTP/2 connections. It runs on the caller's tokio
-//! runtime and spawns its connections there. It never sends a write twice.
+//! The Rust client of Pumice: records over pooled HTTP/2 connections, straight from the nodes that
+//! have them. It runs on the caller's tokio runtime and spawns its connections there. It never lets
+//! a write be applied twice.
 //!
 //! ```no_run
 //! use pumice_client::{Batch, Client, Error, Expect};
@@ -44,20 +45,46 @@
 //!
 //! # Errors and retries
 //!
-//! [`Error`] is sorted by what the caller can do. Reads are tried again a bounded number of times;
-//! a write never is once its bytes may have left, because a second try could apply it twice. A
-//! caller who wants to repeat an [`Error::Unknown`] gives the write a [`WriteId`]: the server
-//! remembers it and answers a repeat with the first outcome.
+//! [`Error`] is sorted by what the caller can do. Reads are tried again a bounded number of times,
+//! on another replica where there is one; [`Builder::timeout`] holds over all tries. A write
+//! without a [`WriteId`] is not sent again once its bytes may have left, because a second try could
+//! apply it twice. One with a [`WriteId`] is tried again like a read: the servers remember it and
+//! answer a repeat with the first outcome. So a caller can repeat an [`Error::Unknown`].
+//!
+//! # A cluster
+//!
+//! One address is enough; [`Builder::also`] gives more, for when the first node is down before the
+//! client has heard of the others. Beside its first call a client learns which nodes there are and
+//! which partitions they have (`GET /v1/routes`). From then on
+//!
+//! * a call goes straight to a node that serves the partition of its pk, each replica in turn;
+//!   those of [`Builder::region`] before others; a node that drains, or could not be reached
+//!   lately, only when there is nobody else;
+//! * [`Client::get_many`] asks as few nodes as have all the keys, side by side;
+//! * [`Client::put_many`] goes to any node, which sends each record on.
+//!
+//! What was learned is fetched anew beside a call when it is ten seconds old, and when an answer
+//! shows that it is wrong: another node answered, nobody could, or a connection broke. That is at
+//! most once a second, one fetch at a time. A server that is alone gets every call, as ever.
+//!
+//! Replicas apply the log at their own pace. [`Client::session`] reads its own writes wherever it
+//! asks.
 
 mod admin;
 mod batch;
 mod builder;
 mod error;
+mod health;
+mod learn;
 mod list;
+mod many;
 mod meaning;
 mod partition;
 mod puts;
 mod read;
+mod route;
+mod router;
+mod session;
 mod tls;
 mod transport;
 mod write;
@@ -70,6 +97,7 @@ pub use list::{List, Listed};
 pub use partition::{PartitionRows, Row};
 pub use puts::{PutOutcome, Puts};
 pub use read::Record;
+pub use session::Session;
 pub use write::{Delete, Expect, Put, Wait, Written};
 
 pub use pumice_model::ids::{Offset, Partition, Token, WriteId};

@@ -8,7 +8,7 @@ use pumice_model::wire::{ListResponse, ListedRecord, Timestamp, parse_etag};
 use crate::builder::Client;
 use crate::error::Error;
 use crate::read::{Record, encoded};
-use crate::transport::Call;
+use crate::transport::{Call, Place};
 
 /// One record of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub struct Listed {
 #[must_use = "a listing reads nothing until next is called"]
 pub struct List<'c> {
     client: &'c Client,
+    pk: String,
     path: String,
     query: Vec<(&'static str, String)>,
     page: usize,
@@ -48,6 +49,7 @@ impl Client {
     pub fn list(&self, pk: &str) -> List<'_> {
         List {
             client: self,
+            pk: pk.to_owned(),
             path: format!("/v1/records/{}", encoded(pk)),
             query: Vec::new(),
             page: 1_000,
@@ -120,14 +122,16 @@ impl List<'_> {
         if let Next::Page(token) = &self.next {
             path.push_str(&format!("&next={}", encoded(token)));
         }
-        let call = Call::new(Method::GET, path).at_least(&self.client.at_least);
-        let answer = self.client.transport.read(&call).await?;
+        let call = Call::new(Place::Pk(self.pk.clone()), Method::GET, path);
+        let call = call.at_least(&self.client.wanted([self.pk.as_str()]));
+        let answer = self.client.router.read(&call).await?;
         let page: ListResponse = serde_json::from_slice(&answer.body).map_err(Error::protocol)?;
         self.next = match page.next {
             Some(token) => Next::Page(token.into_owned()),
             None => Next::End,
         };
         self.rows = page.records.into_iter().map(listed).collect::<Result<_, _>>()?;
+        self.client.has_read(self.rows.iter().map(|row| row.record.token));
         Ok(())
     }
 }

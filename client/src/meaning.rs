@@ -29,6 +29,11 @@ pub(crate) fn fault(answer: &Answer, write: bool) -> Error {
     }
 }
 
+/// The word for programs in the body of an error.
+pub(crate) fn code_of(body: &[u8]) -> Option<String> {
+    detail(body).map(|detail| detail.code.into_owned())
+}
+
 fn refused(answer: &Answer, message: String, token: Option<Token>) -> Error {
     match serde_json::from_slice::<WriteBody>(&answer.body) {
         Ok(body) if body.outcome == OutcomeKind::Refused => Error::Refused {
@@ -48,7 +53,7 @@ fn token(detail: &ErrorDetail<'_>) -> Option<Token> {
 }
 
 fn retry_after(answer: &Answer) -> Option<Duration> {
-    let seconds = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    let seconds = answer.field(RETRY_AFTER.as_str())?.parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
 

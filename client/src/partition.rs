@@ -8,7 +8,7 @@ use pumice_model::wire::{FireList, FireListRequest, FireRecord, Timestamp};
 
 use crate::builder::Client;
 use crate::error::Error;
-use crate::transport::Call;
+use crate::transport::{Call, Place};
 
 /// One record of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +77,9 @@ impl PartitionRows<'_> {
             continuation: self.continuation.as_deref().map(Into::into),
         };
         let body = serde_json::to_vec(&request).map_err(Error::invalid)?;
-        let call =
-            Call::new(Method::POST, "/records/list").json(body).at_least(&self.client.at_least);
-        let answer = self.client.transport.read(&call).await?;
+        let call = Call::new(Place::Partition(self.partition), Method::POST, "/records/list");
+        let call = call.json(body).at_least(&self.client.wanted_of(Some(&[self.partition])));
+        let answer = self.client.router.read(&call).await?;
         let page: FireList = serde_json::from_slice(&answer.body).map_err(Error::protocol)?;
         self.continuation = page.continuation.map(|token| token.into_owned());
         self.ended = self.continuation.is_none();

@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::builder::Client;
 use crate::error::Error;
-use crate::transport::Call;
+use crate::transport::{Call, Place};
 
 const HEAD: &[u8] = br#"{"Records":["#;
 const TAIL: &[u8] = b"]}";
@@ -104,15 +104,18 @@ impl Client {
             return Ok(Vec::new());
         }
         let body = [puts.body.as_slice(), TAIL].concat();
-        let call = Call::new(Method::POST, "/records/put?wait=applied").json(Bytes::from(body));
-        let answer = self.transport.write(&call).await?;
+        // Each node sends every record on to one who has its partition.
+        let call = Call::new(Place::Anyone, Method::POST, "/records/put?wait=applied");
+        let answer = self.router.write(&call.json(Bytes::from(body))).await?;
         let outcomes: FireOutcomes = serde_json::from_slice(&answer.body)
             .map_err(|fault| Error::unknown(format!("the answer does not read: {fault}")))?;
         if outcomes.outcomes.len() != puts.len {
             let got = outcomes.outcomes.len();
             return Err(Error::unknown(format!("{got} outcomes for {} records", puts.len)));
         }
-        Ok(outcomes.outcomes.into_iter().map(PutOutcome::from).collect())
+        let outcomes: Vec<_> = outcomes.outcomes.into_iter().map(PutOutcome::from).collect();
+        self.wrote(outcomes.iter().map(|outcome| outcome.token));
+        Ok(outcomes)
     }
 }
 

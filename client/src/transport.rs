@@ -1,8 +1,8 @@
-//! Requests out, answers in: the connections, the deadline, the retries of reads and what a status
-//! means. The one place that knows whether bytes may have left, so the one place that may retry.
+//! Requests out, answers in: the connections to one server, and how it goes with them. The one
+//! place that knows whether bytes may have left; it tries nothing twice.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -12,30 +12,28 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use pumice_model::ids::Token;
+use pumice_model::ids::{Partition, Token};
 use pumice_model::wire;
 use rustls::ClientConfig;
 
-use crate::error::Error;
-use crate::meaning::fault;
+use crate::health::Health;
 
 /// The largest answer that is read, bytes; a page of rows near their size limit can be larger, and
 /// is to be asked for in smaller pages.
 const ANSWER_MAX: usize = 256 * 1_024 * 1_024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const BACKOFF_FIRST: Duration = Duration::from_millis(50);
-const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
-pub(crate) struct Transport {
-    pub(crate) origin: String,
+/// One server: `scheme://HOST:PORT`, the connections to it and how it goes with them.
+pub(crate) struct Origin {
+    pub(crate) base: String,
+    pub(crate) health: Health,
     // Each pool keeps one HTTP/2 connection to the one host.
     pools: Vec<Pool<HttpsConnector<HttpConnector>, Full<Bytes>>>,
     turn: AtomicUsize,
-    timeout: Duration,
-    read_retries: u32,
+    under_way: AtomicUsize,
 }
 
-/// An answer with a status below 400.
+/// An answer, whatever its status.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -45,80 +43,62 @@ pub(crate) struct Answer {
 /// A request before it has an address.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
+    pub(crate) place: Place,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
 }
 
-enum Failed {
+/// Whom a request is for.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// The server whose address the client was given.
+    Given,
+    /// Any node.
+    Anyone,
+    /// Who has the partition of this pk.
+    Pk(String),
+    /// Who has this partition.
+    Partition(Partition),
+}
+
+/// Why there is no answer.
+pub(crate) enum Failed {
     // No connection: certain that nothing was sent.
     Unsent(String),
     // The request left, or part of it; no whole answer came.
     Cut(String),
 }
 
-impl Transport {
-    pub(crate) fn new(
-        origin: String,
-        tls: &ClientConfig,
-        timeout: Duration,
-        connections: usize,
-        read_retries: u32,
-    ) -> Self {
+impl Origin {
+    /// Connects at the first request, not here.
+    pub(crate) fn new(base: String, tls: &ClientConfig, connections: usize) -> Self {
         let pools = (0..connections).map(|_| pool(tls)).collect();
-        Self { origin, pools, turn: AtomicUsize::new(0), timeout, read_retries }
+        let health = Health::new(Instant::now());
+        let (turn, under_way) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { base, health, pools, turn, under_way }
     }
 
-    /// A call without effect: tried again while there is time and tries are left.
-    pub(crate) async fn read(&self, call: &Call) -> Result<Answer, Error> {
-        let tries = self.read_tries(call);
-        tokio::time::timeout(self.timeout, tries).await.unwrap_or_else(|_| {
-            Err(Error::unavailable(format!("no answer within {:?}", self.timeout)))
-        })
+    /// How many requests are waiting for their answers.
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
     }
 
-    async fn read_tries(&self, call: &Call) -> Result<Answer, Error> {
-        let mut backoff = BACKOFF_FIRST;
-        let mut left = self.read_retries;
-        loop {
-            let fault = match self.send(call).await {
-                Ok(answer) if answer.status.as_u16() < 400 => return Ok(answer),
-                Ok(answer) => fault(&answer, false),
-                Err(Failed::Unsent(message) | Failed::Cut(message)) => Error::unavailable(message),
-            };
-            let Error::Unavailable { retry_after, reached: None, .. } = &fault else {
-                return Err(fault);
-            };
-            if left == 0 {
-                return Err(fault);
-            }
-            left -= 1;
-            tokio::time::sleep(retry_after.unwrap_or(backoff).min(BACKOFF_MAX)).await;
-            backoff = (backoff * 2).min(BACKOFF_MAX);
+    /// Sends a request once, and waits for its answer until `deadline` at most.
+    pub(crate) async fn send(&self, call: &Call, deadline: Instant) -> Result<Answer, Failed> {
+        self.health.asked(Instant::now());
+        let _counted = UnderWay::new(&self.under_way);
+        match tokio::time::timeout_at(deadline.into(), self.exchange(call)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failed::Cut(format!("no answer from {} in time", self.base))),
         }
     }
 
-    /// A call with effect: sent once.
-    pub(crate) async fn write(&self, call: &Call) -> Result<Answer, Error> {
-        let answer = self.once(call).await?;
-        if answer.status.as_u16() < 400 { Ok(answer) } else { Err(fault(&answer, true)) }
-    }
-
-    /// The same, with the answer as it came, whatever its status.
-    pub(crate) async fn once(&self, call: &Call) -> Result<Answer, Error> {
-        match tokio::time::timeout(self.timeout, self.send(call)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Failed::Unsent(message))) => Err(Error::unavailable(message)),
-            Ok(Err(Failed::Cut(message))) => Err(Error::unknown(message)),
-            Err(_) => Err(Error::unknown(format!("no answer within {:?}", self.timeout))),
-        }
-    }
-
-    async fn send(&self, call: &Call) -> Result<Answer, Failed> {
+    async fn exchange(&self, call: &Call) -> Result<Answer, Failed> {
         let mut request = Request::builder()
             .method(&call.method)
-            .uri(format!("{}{}", self.origin, call.path))
+            .uri(format!("{}{}", self.base, call.path))
             .body(Full::new(call.body.clone()))
             .map_err(|fault| Failed::Unsent(fault.to_string()))?;
         request.headers_mut().extend(call.headers.iter().cloned());
@@ -128,7 +108,7 @@ impl Transport {
         let answer = pool.request(request).await.map_err(|fault| {
             let cause = chain(&fault);
             match fault.is_connect() {
-                true => Failed::Unsent(format!("cannot reach {}: {cause}", self.origin)),
+                true => Failed::Unsent(format!("cannot reach {}: {cause}", self.base)),
                 false => Failed::Cut(cause),
             }
         })?;
@@ -141,15 +121,38 @@ impl Transport {
     }
 }
 
-impl std::fmt::Debug for Transport {
+impl std::fmt::Debug for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Transport").field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("Origin").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+// A call that its caller gives up ends here too.
+struct UnderWay<'o>(&'o AtomicUsize);
+
+impl<'o> UnderWay<'o> {
+    fn new(count: &'o AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Answer {
+    /// A field of the head, where it is there and text.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 }
 
 impl Call {
-    pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), headers: Vec::new(), body: Bytes::new() }
+    pub(crate) fn new(place: Place, method: Method, path: impl Into<String>) -> Self {
+        Self { place, method, path: path.into(), headers: Vec::new(), body: Bytes::new() }
     }
 
     pub(crate) fn json(mut self, body: impl Into<Bytes>) -> Self {
@@ -169,6 +172,11 @@ impl Call {
         }
         let offsets = wire::format_offsets(tokens.iter().copied());
         self.header(HeaderName::from_static(wire::MIN_OFFSETS), &offsets)
+    }
+
+    /// Whether the write has a name by which a repeat of it is known.
+    pub(crate) fn is_named(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name == wire::WRITE_ID)
     }
 }
 

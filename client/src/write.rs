@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::builder::Client;
 use crate::error::Error;
 use crate::read::{encoded, record_path};
-use crate::transport::{Answer, Call};
+use crate::transport::{Answer, Call, Place};
 
 /// A write that was not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,7 @@ pub struct Delete<'c>(Write<'c>);
 struct Write<'c> {
     client: &'c Client,
     method: Method,
+    pk: String,
     path: String,
     data: Result<Bytes, Error>,
     query: Vec<(&'static str, String)>,
@@ -85,6 +86,20 @@ impl Client {
     /// Removes the record (pk, sk).
     pub fn delete(&self, pk: &str, sk: &str) -> Delete<'_> {
         Delete(Write::new(self, Method::DELETE, pk, sk, Ok(Bytes::new())))
+    }
+
+    // Sends a write of one partition, and notes for the session where its entry stands.
+    pub(crate) async fn judged(&self, call: &Call) -> Result<Written, Error> {
+        let result = match self.router.write(call).await {
+            Ok(answer) => written(&answer),
+            Err(fault) => Err(fault),
+        };
+        self.wrote(match &result {
+            Ok(written) => Some(written.token),
+            Err(Error::Refused { token, .. } | Error::Unknown { token, .. }) => *token,
+            Err(_) => None,
+        });
+        result
     }
 }
 
@@ -113,8 +128,8 @@ impl Put<'_> {
         self
     }
 
-    /// Names this write, so that it can be repeated after an [`Error::Unknown`] without being
-    /// applied twice.
+    /// Names this write, so that it can be repeated, by this client and after an
+    /// [`Error::Unknown`] by you, without being applied twice.
     pub fn write_id(mut self, id: WriteId) -> Self {
         self.0.id = Some(id);
         self
@@ -140,8 +155,8 @@ impl Delete<'_> {
         self
     }
 
-    /// Names this write, so that it can be repeated after an [`Error::Unknown`] without being
-    /// applied twice.
+    /// Names this write, so that it can be repeated, by this client and after an
+    /// [`Error::Unknown`] by you, without being applied twice.
     pub fn write_id(mut self, id: WriteId) -> Self {
         self.0.id = Some(id);
         self
@@ -157,7 +172,8 @@ impl<'c> Write<'c> {
         data: Result<Bytes, Error>,
     ) -> Self {
         let path = record_path(pk, sk);
-        Self { client, method, path, data, query: Vec::new(), expect: None, id: None }
+        let pk = pk.to_owned();
+        Self { client, method, pk, path, data, query: Vec::new(), expect: None, id: None }
     }
 
     fn wait(&mut self, wait: Wait) {
@@ -175,7 +191,7 @@ impl<'c> Write<'c> {
             path.push_str(&format!("{mark}{name}={}", encoded(value)));
         }
         let data = self.data?;
-        let mut call = Call::new(self.method, path);
+        let mut call = Call::new(Place::Pk(self.pk), self.method, path);
         if !data.is_empty() {
             call = call.json(data);
         }
@@ -186,7 +202,7 @@ impl<'c> Write<'c> {
             Some(Expect::At(token)) => call.header(IF_MATCH, &etag(token)),
         };
         let call = named(call, self.id);
-        written(&self.client.transport.write(&call).await?)
+        self.client.judged(&call).await
     }
 }
 
@@ -216,7 +232,7 @@ pub(crate) fn named(call: Call, id: Option<WriteId>) -> Call {
 }
 
 /// The answer to a write. One that does not read leaves the write's outcome unknown.
-pub(crate) fn written(answer: &Answer) -> Result<Written, Error> {
+fn written(answer: &Answer) -> Result<Written, Error> {
     let body: WriteBody = serde_json::from_slice(&answer.body)
         .map_err(|fault| Error::unknown(format!("the answer does not read: {fault}")))?;
     if body.outcome == OutcomeKind::Refused {

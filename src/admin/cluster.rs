@@ -1,19 +1,15 @@
-//! What the admin port shows of the cluster: `/v1/cluster`, and the counts of gossip. Admin
-//! executor; nothing where the node is alone.
+//! What the admin port shows of the cluster: `/v1/cluster`, and the counts of gossip; and
+//! `/v1/drain`, which has this node leave. Admin executor; nothing where the node is alone.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use pumice_model::wire::ErrorBody;
 
 use super::exposition::Exposition;
-use super::{Answer, Overview, json};
+use super::{Answer, Overview, json, not_allowed};
 
 /// `/v1/cluster`: the last picture that the cluster's thread drew.
 pub fn answer(overview: &Overview) -> Answer {
-    let Some(stats) = &overview.cluster else {
-        let error =
-            ErrorBody::new("not_found", "no cluster: the node was started without --gossip");
-        return json(StatusCode::NOT_FOUND, &error);
-    };
+    let Some(stats) = &overview.cluster else { return alone() };
     match stats.body() {
         Some(body) => json(StatusCode::OK, &*body),
         None => {
@@ -21,6 +17,25 @@ pub fn answer(overview: &Overview) -> Answer {
             json(StatusCode::SERVICE_UNAVAILABLE, &error)
         }
     }
+}
+
+/// `POST /v1/drain`: the plan is without this node from now on, for as long as the process lives.
+/// It serves until others serve what it has, and then until it is stopped.
+pub fn drain(overview: &Overview, method: &Method) -> Answer {
+    let Some(stats) = &overview.cluster else { return alone() };
+    if *method != Method::POST {
+        return not_allowed("POST");
+    }
+    if !stats.is_leaving() {
+        tracing::info!("asked to drain: others take over, restart this node to take it back");
+    }
+    stats.leave();
+    json(StatusCode::ACCEPTED, &serde_json::json!({ "leaving": true }))
+}
+
+fn alone() -> Answer {
+    let error = ErrorBody::new("not_found", "no cluster: the node was started without --gossip");
+    json(StatusCode::NOT_FOUND, &error)
 }
 
 /// The families of gossip.

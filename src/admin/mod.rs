@@ -128,6 +128,9 @@ fn answer(overview: &Overview, request: &Request<Incoming>) -> Answer {
     if path == "/v1/snapshots" {
         return snapshots::answer(overview, request.method());
     }
+    if path == "/v1/drain" {
+        return cluster::drain(overview, request.method());
+    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return not_allowed("GET, HEAD");
     }
@@ -139,7 +142,7 @@ fn answer(overview: &Overview, request: &Request<Incoming>) -> Answer {
         "/v1/cluster" => cluster::answer(overview),
         _ => {
             let message = "the admin port has /health, /ready, /metrics, /v1/status, /v1/cluster, \
-                           /v1/snapshots";
+                           /v1/drain, /v1/snapshots";
             json(StatusCode::NOT_FOUND, &ErrorBody::new("not_found", message))
         }
     }
@@ -221,6 +224,11 @@ impl Overview {
     fn is_broken(&self, partition: Partition) -> bool {
         self.shards[self.shard_of(partition)].state() == ShardState::Broken
             || self.following(partition).is_some_and(|p| p.following() == Following::Broken)
+    }
+
+    /// Whether the node has the partition: without peers it has all of them.
+    fn holds(&self, partition: Partition) -> bool {
+        self.following(partition).is_none_or(|progress| progress.following() != Following::Absent)
     }
 
     fn reasons(&self) -> Vec<String> {

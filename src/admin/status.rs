@@ -66,7 +66,7 @@ fn partitions(overview: &Overview) -> Vec<PartitionStatus<'_>> {
             hash: position.hash.to_string().into(),
         })
     };
-    overview.partitions().filter_map(one).collect()
+    overview.partitions().filter(|partition| overview.holds(*partition)).filter_map(one).collect()
 }
 
 fn serving(state: ShardState) -> Serving {

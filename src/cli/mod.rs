@@ -7,6 +7,7 @@ pub mod completions;
 pub mod delete;
 pub mod demo;
 pub mod doctor;
+pub mod drain;
 pub mod export;
 pub mod get;
 pub mod import;
@@ -37,6 +38,7 @@ pub fn run(arguments: Arguments, matches: &ArgMatches) -> ExitCode {
         Command::List(args) => output::finish(args.json, list::run(&args)),
         Command::Batch(args) => output::finish(args.json, batch::run(&args)),
         Command::Status(args) => output::finish(args.json, status::run(&args)),
+        Command::Drain(args) => output::finish(args.json, drain::run(&args)),
         Command::Snapshot(args) => snapshot::run(&args, matches),
         Command::Check(args) => output::finish(args.json, check::run(&args)),
         Command::Doctor(args) => doctor::run(&args),

@@ -20,6 +20,10 @@ pub struct Eyes<'a> {
     pub me: &'a str,
     /// Why the cluster keeps it from being ready.
     pub unready: Option<&'a str>,
+    /// Whether it is about to leave.
+    pub leaving: bool,
+    /// Whether others serve all that it serves.
+    pub may_leave: bool,
 }
 
 /// The body of `/v1/cluster`. `end` is what this node heard of a partition's log.
@@ -47,6 +51,8 @@ pub fn body(
         namespace: eyes.namespace.to_owned(),
         node: eyes.me.to_owned(),
         unready: eyes.unready.map(str::to_owned),
+        leaving: eyes.leaving,
+        may_leave: eyes.leaving && eyes.may_leave,
         members: view.iter().map(member).collect(),
         partitions: (0..eyes.partitions).map(partition).collect(),
     }
@@ -113,7 +119,7 @@ mod tests {
             ("b".to_owned(), member(true, &[(0, Holding::CatchingUp, 40)])),
             ("c".to_owned(), member(false, &[(0, Holding::Serving, 99)])),
         ]);
-        let eyes = Eyes { namespace: "n", partitions: 3, me: "a", unready: None };
+        let eyes = Eyes { namespace: "n", partitions: 3, me: "a", unready: None, leaving: true, may_leave: false };
         let body = body(&eyes, &view, |p| (p.0 == 0).then_some(Offset(100)));
         let lags = |p: usize| -> Vec<(&str, &str, u64)> {
             let holders = body.partitions[p].holders.iter();

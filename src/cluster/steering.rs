@@ -173,6 +173,8 @@ impl Steering {
             partitions: cluster.partitions,
             me: self.gossip.id(),
             unready: unready.as_deref(),
+            leaving: stats.is_leaving(),
+            may_leave: self.steer.may_leave(self.began.elapsed()),
         };
         let body = shown::body(&eyes, view, |partition| progress.of(partition)?.end());
         stats.show(body, unready.clone());

@@ -21,6 +21,7 @@ use hyper::service::service_fn;
 use super::body::Incoming;
 use super::limits::Limits;
 use super::reply::Answering;
+use super::round::Round;
 use super::service::Service;
 use super::tls::Tls;
 use super::watch::{Member, Order, Peer};
@@ -50,6 +51,7 @@ pub(super) struct Shared<S: Service> {
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) http1: http1::Builder,
     pub(super) h1: h1::Lent<S>,
+    pub(super) round: Round<S>,
     /// Free unless a connection of HTTP/2 has its turn.
     pub(super) buffers: RefCell<Option<h2::Buffers<S>>>,
 }
@@ -86,8 +88,7 @@ async fn talk<S: Service>(stream: Stream, peer: &Rc<Peer>, shared: &Shared<S>) -
 }
 
 async fn talk_http1<S: Service>(mut wire: Wire, peer: &Rc<Peer>, shared: &Shared<S>) -> End {
-    let Shared { service, limits, h1, .. } = shared;
-    match h1::serve(&mut wire, peer, &**service, limits, h1).await {
+    match h1::serve(&mut wire, peer, shared).await {
         Ok(h1::Ended::Other(bytes)) => wire.put_back(bytes),
         Ok(h1::Ended::Closed) | Err(_) => return End::Closed,
     }

@@ -11,6 +11,7 @@ pub mod h2;
 mod limits;
 mod line;
 mod reply;
+mod round;
 mod service;
 mod tls;
 mod watch;
@@ -31,6 +32,7 @@ pub use tls::{Tls, TlsFault};
 use crate::rt::{self, Listener, Stream};
 use crate::stats::net::NetStats;
 use connection::{End, Shared, converse};
+use round::Round;
 use watch::Watch;
 
 /// Connections accepted before the requests of others get a turn.
@@ -72,6 +74,7 @@ pub async fn serve<S: Service>(
         tls,
         http1,
         h1: h1::Lent::default(),
+        round: Round::default(),
         buffers: RefCell::default(),
     });
     let admit = |stream: Stream| {

@@ -34,6 +34,10 @@ struct Poller {
     /// By token, which is what the kernel gives back with an edge.
     sources: RefCell<Vec<Option<Rc<Source>>>>,
     free: RefCell<Vec<usize>>,
+    /// Calls that took edges so far.
+    calls: Cell<u64>,
+    /// Whom the last of them woke to read, and who has not tried to since.
+    woken: Cell<usize>,
 }
 
 /// What is known of one socket, and who waits to know more.
@@ -42,6 +46,8 @@ struct Source {
     writable: Cell<bool>,
     /// The peer has shut its side. No edge will say so again, so `readable` must stay.
     hung_up: Cell<bool>,
+    /// The call that woke the reader, until it reads.
+    woken_by: Cell<u64>,
     reader: RefCell<Option<Waker>>,
     writer: RefCell<Option<Waker>>,
 }
@@ -69,6 +75,8 @@ pub(super) fn open() -> io::Result<()> {
         events: RefCell::new(vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS]),
         sources: RefCell::default(),
         free: RefCell::default(),
+        calls: Cell::new(1),
+        woken: Cell::new(0),
     };
     let is_first = POLLER.with(|this| this.set(Rc::new(poller))).is_ok();
     assert!(is_first, "a thread runs one executor");
@@ -87,6 +95,11 @@ pub(super) fn clear() {
 /// Wakes whom sockets are ready for, without waiting.
 pub(super) fn look() {
     Poller::current().collect(0);
+}
+
+/// Whether the last look woke a task to read that has not tried to yet.
+pub(super) fn others_are_ready() -> bool {
+    Poller::current().woken.get() > 0
 }
 
 /// Puts the thread to sleep until a socket is ready, the bell is rung, or it is `until`; then wakes
@@ -114,31 +127,41 @@ impl Poller {
         };
         // Fails only when a signal came (EINTR): nothing was taken.
         let taken = usize::try_from(taken).unwrap_or(0);
+        // All that were woken before have run: this is called when their queue is behind them.
+        let call = self.calls.get() + 1;
+        self.calls.set(call);
+        self.woken.set(0);
         for event in &events[..taken] {
             let (flags, token) = (event.events, event.u64 as usize);
             // A token is reused no sooner than a task has run, and none runs in this loop.
             let source = self.sources.borrow().get(token).cloned().flatten();
             if let Some(source) = source {
-                source.edge(flags as i32);
+                if source.edge(flags as i32) {
+                    source.woken_by.set(call);
+                    self.woken.set(self.woken.get() + 1);
+                }
             }
         }
     }
 }
 
 impl Source {
-    fn edge(&self, flags: i32) {
+    /// Returns whether a reader was woken.
+    fn edge(&self, flags: i32) -> bool {
         let hung_up = flags & (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) != 0;
         if hung_up {
             self.hung_up.set(true);
         }
+        let mut has_reader = false;
         if hung_up || flags & libc::EPOLLIN != 0 {
             self.readable.set(true);
-            wake(&self.reader);
+            has_reader = wake(&self.reader);
         }
         if flags & (libc::EPOLLOUT | libc::EPOLLHUP | libc::EPOLLERR) != 0 {
             self.writable.set(true);
             wake(&self.writer);
         }
+        has_reader
     }
 }
 
@@ -156,6 +179,7 @@ impl Watched {
             readable: Cell::new(true),
             writable: Cell::new(true),
             hung_up: Cell::new(false),
+            woken_by: Cell::new(0),
             reader: RefCell::default(),
             writer: RefCell::default(),
         });
@@ -177,6 +201,7 @@ impl Watched {
         is_short: impl Fn(&T) -> bool,
     ) -> Poll<io::Result<T>> {
         let source = &*self.source;
+        self.runs();
         let is_short = |moved: &T| is_short(moved) && !source.hung_up.get();
         poll(cx, &source.readable, &source.reader, receive, is_short)
     }
@@ -190,10 +215,19 @@ impl Watched {
     ) -> Poll<io::Result<T>> {
         poll(cx, &self.source.writable, &self.source.writer, send, is_short)
     }
+
+    /// Whom the last call woke for this socket is there.
+    fn runs(&self) {
+        let Watched { poller, source, .. } = self;
+        if source.woken_by.replace(0) == poller.calls.get() {
+            poller.woken.set(poller.woken.get() - 1);
+        }
+    }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
+        self.runs();
         self.poller.sources.borrow_mut()[self.token] = None;
         self.poller.free.borrow_mut().push(self.token);
     }
@@ -209,10 +243,9 @@ fn add(epoll: &OwnedFd, fd: RawFd, flags: i32, token: u64) -> io::Result<()> {
     }
 }
 
-fn wake(waiting: &RefCell<Option<Waker>>) {
-    if let Some(waker) = waiting.take() {
-        waker.wake();
-    }
+/// Returns whether somebody waited.
+fn wake(waiting: &RefCell<Option<Waker>>) -> bool {
+    waiting.take().map(Waker::wake).is_some()
 }
 
 fn poll<T>(

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use super::runtime::Runtime;
-use super::{on_glommio, on_tokio};
+use super::{epoll, on_glommio, on_tokio};
 
 /// An executor that was started; see [`Joining::join`].
 #[derive(Debug)]
@@ -125,6 +125,15 @@ pub fn queue_again(cx: &Context<'_>) {
     match Runtime::here() {
         Runtime::Glommio => on_glommio::queue_again(cx),
         Runtime::Tokio => on_tokio::queue_again(cx),
+    }
+}
+
+/// Whether sockets may be ready for tasks that have not run since: on glommio as its epoll instance
+/// has told; tokio does not tell, and there they always may.
+pub fn others_are_ready() -> bool {
+    match Runtime::here() {
+        Runtime::Glommio => epoll::others_are_ready(),
+        Runtime::Tokio => true,
     }
 }
 

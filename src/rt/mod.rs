@@ -23,7 +23,7 @@ mod timers;
 
 pub use bell::Line;
 pub use connect::connect;
-pub use executor::{Crashed, Joining, queue_again, spawn_local, yield_now};
+pub use executor::{Crashed, Joining, others_are_ready, queue_again, spawn_local, yield_now};
 pub use probe::{Missing, probe};
 pub use runtime::Runtime;
 #[cfg(test)]

@@ -139,6 +139,16 @@ impl Talk {
         }
     }
 
+    /// Takes in what has come, without waiting for more.
+    pub fn receive_all(&mut self) {
+        self.stream.set_nonblocking(true).unwrap();
+        let mut buffer = [0; 65_536];
+        while let Ok(n @ 1..) = self.stream.read(&mut buffer) {
+            self.rest.extend_from_slice(&buffer[..n]);
+        }
+        self.stream.set_nonblocking(false).unwrap();
+    }
+
     /// The first frame that is wanted; those before it are passed over.
     pub fn until(&mut self, is_wanted: impl Fn(&Frame) -> bool) -> Frame {
         let mut seen = Vec::new();

@@ -35,7 +35,7 @@ fn moved(names: &[String], partitions: u32) -> usize {
     before.iter().zip(&after).filter(|(before, after)| before != after).count()
 }
 
-/// The mean and the worst of what a join to `before` nodes moves, over what an equal share would be.
+/// The mean and the worst of what a join to `before` nodes moves, over an equal share.
 fn join(before: usize, partitions: u32) -> (f64, f64) {
     let ideal = f64::from(partitions) / (before + 1) as f64;
     let ratio = |set| moved(&names(set, before + 1), partitions) as f64 / ideal;

@@ -13,6 +13,12 @@ pub struct ClusterBody {
     /// Why the cluster keeps that node from being ready, when it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unready: Option<String>,
+    /// Whether that node is about to leave.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
+    /// Whether it is, and others serve all that it serves, as far as any could.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_leave: bool,
     /// Every member that is known, by id.
     pub members: Vec<ClusterMember>,
     /// Every partition of the namespace, by number.

@@ -28,12 +28,13 @@ const UNHEARD: Duration = Duration::from_secs(5);
 /// Members that keep coming do not keep a node from its first plan for longer than this.
 const UNSETTLED: Duration = Duration::from_secs(10);
 
-/// A node that leaves answers on for so long after others serve what it has: until then some peer may
-/// know nobody else to ask. Three rounds of gossip.
+/// A node that leaves answers on for so long after others serve what it has: until then some peer
+/// may know nobody else to ask. Three rounds of gossip.
 const TOLD: Duration = Duration::from_secs(3);
 
-/// A node that has not stepped for so long stood still, as one does that is suspended or out of memory.
-/// What it believes of others is as old, though gossip that waited for it may make it look new.
+/// A node that has not stepped for so long stood still, as one does that is suspended or out of
+/// memory. What it believes of others is as old, though gossip that waited for it may make it look
+/// new.
 const STILL: Duration = Duration::from_secs(2);
 
 /// What a node is when it begins to steer.
@@ -93,8 +94,8 @@ pub struct Step {
 }
 
 impl Steer {
-    /// A node at its start; `has_rows` tells what its disk has. What is to be followed at once stands
-    /// in the step.
+    /// A node at its start; `has_rows` tells what its disk has. What is to be followed at once
+    /// stands in the step.
     pub fn begin(begin: Begin, has_rows: impl Fn(Partition) -> bool) -> (Self, Step) {
         let Begin { me, partitions, seeded, now } = begin;
         let mut step = Step { commands: Vec::new(), changed: true };
@@ -154,8 +155,8 @@ impl Steer {
         step
     }
 
-    /// This node is about to leave: the plan is without it, it begins and drops nothing, and what it
-    /// serves it serves until it ends.
+    /// This node is about to leave: the plan is without it, it begins and drops nothing, and what
+    /// it serves it serves until it ends.
     pub fn leave(&mut self) {
         self.leaving = true;
     }

@@ -1,5 +1,5 @@
-//! (pure) What a view says at one moment: where every partition is to be had, and whether this node's
-//! clock can be trusted.
+//! (pure) What a view says at one moment: where every partition is to be had, and whether this
+//! node's clock can be trusted.
 
 use pumice_model::ids::Partition;
 use pumice_model::time::Millis;
@@ -57,8 +57,8 @@ pub fn clock_fault(view: &View, me: &str) -> Option<String> {
     let (seconds, word) =
         (median.unsigned_abs() / 1_000, if median > 0 { "behind" } else { "ahead of" });
     Some(format!(
-        "the clock of this node is {seconds} s {word} the median of its {} peers: set it, and keep it \
-         with NTP",
+        "the clock of this node is {seconds} s {word} the median of its {} peers: set it, and keep \
+         it with NTP",
         off.len()
     ))
 }

@@ -32,7 +32,7 @@ pub(in crate::net) struct Batch<N> {
     asked: Vec<Asked>,
     /// Replies in the order of the looks.
     looked: Vec<u8>,
-    date: Date,
+    pub(super) date: Date,
 }
 
 /// One request: where its head ends in the input, and where its reply lies in `looked`; nowhere

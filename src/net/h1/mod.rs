@@ -14,12 +14,14 @@ use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBuf, Write};
 
-use super::limits::Limits;
+use super::connection::Shared;
+use super::round::Seat;
 use super::service::Service;
 use super::watch::{Order, Peer};
 use super::wire::Wire;
 use crate::rt;
 use batch::{Batch, Next, Terms};
+use head::Head;
 
 /// Receives of one connection before the others of its core get their turn.
 const TURNS: usize = 4;
@@ -45,9 +47,9 @@ pub(super) enum Ended {
 /// One connection between two turns. An idle one holds no buffer.
 struct Plain<'c, S: Service> {
     peer: &'c Peer,
-    service: &'c S,
-    limits: &'c Limits,
-    lent: &'c Lent<S>,
+    shared: &'c Shared<S>,
+    /// A request that is answered together with those of others.
+    asked: Option<Seat<S>>,
     /// What was received and is not answered.
     rest: Vec<u8>,
     /// Replies that the socket had no room for, of which `sent` bytes are gone.
@@ -74,15 +76,12 @@ enum Step {
 pub(super) async fn serve<S: Service>(
     wire: &mut Wire,
     peer: &Peer,
-    service: &S,
-    limits: &Limits,
-    lent: &Lent<S>,
+    shared: &Shared<S>,
 ) -> io::Result<Ended> {
     let mut plain = Plain {
         peer,
-        service,
-        limits,
-        lent,
+        shared,
+        asked: None,
         rest: Vec::new(),
         unsent: Vec::new(),
         sent: 0,
@@ -96,7 +95,7 @@ pub(super) async fn serve<S: Service>(
     Ok(ended)
 }
 
-impl<S: Service> Plain<'_, S> {
+impl<'c, S: Service> Plain<'c, S> {
     fn poll(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Poll<io::Result<Ended>> {
         for _ in 0..TURNS {
             ready!(self.poll_send(wire, cx))?;
@@ -107,10 +106,10 @@ impl<S: Service> Plain<'_, S> {
                 }
                 Step::Close => return Poll::Ready(Ok(Ended::Closed)),
             }
-            let mut batch = self.lent.0.take().unwrap_or_default();
+            let mut batch = self.shared.h1.0.take().unwrap_or_default();
             let turned = self.poll_turn(&mut batch, wire, cx);
             batch.clear();
-            self.lent.0.set(Some(batch));
+            self.shared.h1.0.set(Some(batch));
             ready!(turned)?;
         }
         // The others of this core get theirs.
@@ -126,6 +125,9 @@ impl<S: Service> Plain<'_, S> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let finishes = self.peer.order(cx) >= Order::Finish;
+        if let Some(seat) = self.asked.take() {
+            return Poll::Ready(self.answer(seat, batch, finishes, wire, cx));
+        }
         let mut filled = self.rest.len();
         batch.input[..filled].copy_from_slice(&self.rest);
         if self.next == Step::Receive {
@@ -138,8 +140,17 @@ impl<S: Service> Plain<'_, S> {
             }
             filled += ready!(received);
         }
-        let head_size = self.limits.head_size;
-        let terms = Terms { service: self.service, head_size, finishes };
+        if let Some(seat) = self.ask(&batch.input[..filled]) {
+            if self.shared.round.is_full() || !rt::others_are_ready() {
+                return Poll::Ready(self.answer(seat, batch, finishes, wire, cx));
+            }
+            self.asked = Some(seat);
+            // Behind those that are ready, and before any socket is looked at.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let head_size = self.shared.limits.head_size;
+        let terms = Terms { service: &*self.shared.service, head_size, finishes };
         let done = batch.answer(filled, &mut self.most, &terms);
         self.keep(&batch.input[done.taken..filled]);
         self.next = match done.next {
@@ -150,6 +161,40 @@ impl<S: Service> Plain<'_, S> {
         };
         self.time_head(done.taken > 0);
         Poll::Ready(self.send(&batch.output, wire, cx))
+    }
+
+    /// Notes a request that came by itself, to be answered together with those of others.
+    fn ask(&mut self, bytes: &[u8]) -> Option<Seat<S>> {
+        let Shared { service, limits, round, .. } = self.shared;
+        if !round.is_waited_for() && !rt::others_are_ready() {
+            return None;
+        }
+        match head::read(bytes, limits.head_size, S::MATTERS) {
+            Head::Plain { target, length } if length == bytes.len() => {
+                round.seat().filter(|seat| seat.note(&**service, target))
+            }
+            _ => None,
+        }
+    }
+
+    /// Answers what was asked together with others.
+    fn answer(
+        &mut self,
+        seat: Seat<S>,
+        batch: &mut Batch<S::Noted>,
+        finishes: bool,
+        wire: &mut Wire,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        let Batch { output, date, .. } = batch;
+        let date = date.now();
+        seat.look(&*self.shared.service, &mut |_, short| {
+            reply::write(output, short, date, finishes);
+        });
+        self.rest = Vec::new();
+        self.next = if finishes { Step::Close } else { Step::Receive };
+        self.time_head(true);
+        self.send(&batch.output, wire, cx)
     }
 
     /// Keeps what is not answered yet.

@@ -22,6 +22,7 @@ use super::window::{Inbound, Window};
 use crate::net::Service;
 use crate::net::date::Date;
 use crate::net::limits::Limits;
+use crate::net::round::Notes;
 use crate::net::watch::Peer;
 
 /// The dynamic table that we give a peer: what it may assume before it knows better.
@@ -38,7 +39,7 @@ pub(super) const HAS_HEARD: [u8; 8] = *b"has left";
 pub struct Core<S: Service> {
     pub(super) scratch: Scratch,
     pub(super) head: Head,
-    pub(super) noted: S::Noted,
+    pub(super) notes: Notes<S>,
     /// The streams of what was noted, in order; 0 where the peer has taken the request back.
     pub(super) ids: Vec<u32>,
     pub(super) date: Date,
@@ -49,7 +50,7 @@ impl<S: Service> Default for Core<S> {
         Core {
             scratch: Scratch::default(),
             head: Head::default(),
-            noted: S::Noted::default(),
+            notes: Notes::default(),
             ids: Vec::new(),
             date: Date::default(),
         }
@@ -132,7 +133,8 @@ impl<S: Service> Connection<S> {
         }
     }
 
-    /// Reads the whole frames that `bytes` begin with, and answers what needs no more than a look.
+    /// Reads the whole frames that `bytes` begin with, and answers what needs no more than a look,
+    /// if it is not to be answered together with what others ask, for which `core` has a seat.
     /// Returns how many bytes it is done with: what is left is an incomplete frame, or waits until
     /// more was sent ([`Self::is_full`]).
     pub fn receive(&mut self, core: &mut Core<S>, bytes: &[u8]) -> usize {
@@ -151,7 +153,9 @@ impl<S: Service> Connection<S> {
                 self.break_off(core, fault);
             }
         }
-        self.look(core);
+        if core.notes.seat.is_none() {
+            self.look(core);
+        }
         done
     }
 

@@ -38,13 +38,13 @@ enum Turn {
 impl<S: Service> Connection<S> {
     /// Answers what was noted.
     pub(super) fn look(&mut self, core: &mut Core<S>) {
-        let Core { noted, ids, date, .. } = core;
+        let Core { notes, ids, date, .. } = core;
         if ids.is_empty() {
             return;
         }
         let (date, service) = (date.now(), self.service.clone());
         let mut made = 0;
-        service.look(noted, &mut |number, short| {
+        notes.look(&service, &mut |number, short| {
             made += short.body.len();
             match ids[number] {
                 0 => {}

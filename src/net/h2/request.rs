@@ -105,7 +105,7 @@ impl<S: Service> Connection<S> {
         }
         if is_last
             && let Some(target) = core.head.plain_get()
-            && self.service.note(&mut core.noted, target)
+            && core.notes.note(&self.service, target)
         {
             core.ids.push(id);
             if core.ids.len() >= self.looks {

@@ -16,6 +16,7 @@ use super::fault::Fault;
 use super::frame::{self, kind};
 use crate::net::Service;
 use crate::net::connection::Shared;
+use crate::net::round::{Round, Seat};
 use crate::net::watch::{Order, Peer};
 use crate::net::wire::Wire;
 use crate::rt;
@@ -25,6 +26,10 @@ const RECEIVE: usize = 64 << 10;
 
 /// Receives of one connection before the others get their turn.
 const RECEIVES_A_TURN: usize = 4;
+
+/// Bytes of a receive that asks for a row or two. One that asks for more has rows enough of its own
+/// to be looked up side by side.
+const ASKS_LITTLE: usize = 256;
 
 /// Bytes that a buffer may keep for the next connection. A larger one was made by a rare reply.
 const KEPT: usize = 256 << 10;
@@ -53,6 +58,9 @@ struct Talk<S: Service> {
     waits: bool,
     has_ended: bool,
     is_told: bool,
+    /// Requests that are answered together with those of others, and their streams.
+    asked: Option<Seat<S>>,
+    ids: Vec<u32>,
 }
 
 /// Serves a connection whose preface was read, until it has ended.
@@ -66,12 +74,13 @@ pub async fn serve<S: Service>(
 ) -> io::Result<Option<Fault>> {
     let connection = Connection::new(shared.service.clone(), &shared.limits, Rc::clone(peer));
     let (rest, waits, has_ended, is_told) = (Vec::new(), false, false, false);
-    let mut talk = Talk { wire, connection, rest, waits, has_ended, is_told };
+    let (asked, ids) = (None, Vec::new());
+    let mut talk = Talk { wire, connection, rest, waits, has_ended, is_told, asked, ids };
     peer.hears();
     poll_fn(|cx| {
         // Taken for the turn: what a panic leaves behind in them goes with it.
         let mut buffers = shared.buffers.take().unwrap_or_default();
-        let polled = talk.turn(&mut buffers, peer, cx);
+        let polled = talk.turn(&mut buffers, &shared.round, peer, cx);
         shared.buffers.replace(Some(buffers));
         polled
     })
@@ -84,13 +93,14 @@ impl<S: Service> Talk<S> {
     fn turn(
         &mut self,
         buffers: &mut Buffers<S>,
+        round: &Round<S>,
         peer: &Peer,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         if self.connection.out.capacity() == 0 {
             mem::swap(&mut self.connection.out, &mut buffers.send);
         }
-        let polled = self.talk(buffers, peer, cx);
+        let polled = self.talk(buffers, round, peer, cx);
         if self.connection.unsent().is_empty() {
             let mut send = mem::take(&mut self.connection.out);
             send.shrink_to(KEPT);
@@ -104,6 +114,7 @@ impl<S: Service> Talk<S> {
     fn talk(
         &mut self,
         buffers: &mut Buffers<S>,
+        round: &Round<S>,
         peer: &Peer,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
@@ -118,9 +129,14 @@ impl<S: Service> Talk<S> {
         for _ in 0..RECEIVES_A_TURN {
             // Then the socket was not asked, and will not wake us, though it may have more.
             let was_full = self.connection.is_full();
-            let received = self.receive(buffers, peer, cx)?;
+            let received = self.receive(buffers, round, peer, cx)?;
             self.connection.run(&mut buffers.core, cx);
             let sent = self.send(peer, cx)?;
+            if self.asked.is_some() {
+                // Behind those that are ready, and before any socket is looked at.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if sent.is_ready() && self.connection.is_over() {
                 return Poll::Ready(Ok(()));
             }
@@ -138,13 +154,20 @@ impl<S: Service> Talk<S> {
     fn receive(
         &mut self,
         buffers: &mut Buffers<S>,
+        round: &Round<S>,
         peer: &Peer,
         cx: &mut Context<'_>,
     ) -> io::Result<Poll<()>> {
+        let Buffers { core, receive, .. } = buffers;
+        if self.asked.is_some() {
+            core.notes.seat = self.asked.take();
+            core.ids.append(&mut self.ids);
+            self.connection.look(core);
+            return Ok(Poll::Ready(()));
+        }
         if self.connection.is_full() || self.connection.fault().is_some() {
             return Ok(Poll::Pending);
         }
-        let Buffers { core, receive, .. } = buffers;
         let kept = self.rest.len();
         let mut length = kept;
         if !self.waits {
@@ -164,7 +187,11 @@ impl<S: Service> Talk<S> {
             peer.hears();
         }
         receive[..kept].copy_from_slice(&self.rest);
+        if length <= ASKS_LITTLE && (round.is_waited_for() || rt::others_are_ready()) {
+            core.notes.seat = round.seat();
+        }
         let done = self.connection.receive(core, &receive[..length]);
+        self.wait(core, round);
         self.waits = self.connection.is_full();
         let rest = &receive[done..length];
         if rest.is_empty() {
@@ -180,6 +207,18 @@ impl<S: Service> Talk<S> {
             peer.head_ended();
         }
         Ok(Poll::Ready(()))
+    }
+
+    /// Puts the look for what was noted off until others have noted too, if any are ready.
+    fn wait(&mut self, core: &mut Core<S>, round: &Round<S>) {
+        if core.ids.is_empty() {
+            core.notes.seat = None;
+        } else if round.is_full() || !rt::others_are_ready() {
+            self.connection.look(core);
+        } else {
+            self.asked = core.notes.seat.take();
+            self.ids.append(&mut core.ids);
+        }
     }
 
     /// Sends what there is; pending when the socket takes no more.
