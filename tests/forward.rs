@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[allow(dead_code, reason = "the side of a client is the TLS suite's")]
+#[path = "tls/authority.rs"]
+mod authority;
 #[path = "forward/faults.rs"]
 mod faults;
 #[path = "forward/many.rs"]
@@ -12,10 +15,8 @@ mod many;
 mod node;
 #[path = "forward/peers.rs"]
 mod peers;
-mod server;
-#[path = "tls/authority.rs"]
-mod authority;
 #[path = "forward/secure.rs"]
 mod secure;
+mod server;
 #[path = "forward/single.rs"]
 mod single;

@@ -119,7 +119,14 @@ mod tests {
             ("b".to_owned(), member(true, &[(0, Holding::CatchingUp, 40)])),
             ("c".to_owned(), member(false, &[(0, Holding::Serving, 99)])),
         ]);
-        let eyes = Eyes { namespace: "n", partitions: 3, me: "a", unready: None, leaving: true, may_leave: false };
+        let eyes = Eyes {
+            namespace: "n",
+            partitions: 3,
+            me: "a",
+            unready: None,
+            leaving: true,
+            may_leave: false,
+        };
         let body = body(&eyes, &view, |p| (p.0 == 0).then_some(Offset(100)));
         let lags = |p: usize| -> Vec<(&str, &str, u64)> {
             let holders = body.partitions[p].holders.iter();

@@ -251,7 +251,7 @@ fn sorted_by_health(
     nodes: impl Iterator<Item = usize>,
 ) -> Vec<usize> {
     context.elsewhere.weed(routes);
-    let mut nodes: Vec<usize> = nodes.collect();
+    let mut nodes: Vec<usize> = nodes.filter(|node| *node < routes.nodes.len()).collect();
     nodes.sort_by_key(|node| !context.elsewhere.pool.is_well(&routes.nodes[*node].http));
     nodes.truncate(TRIES);
     nodes
@@ -370,6 +370,11 @@ impl Tried {
         let lag = headers.get(wire::LAG_MS).and_then(|lag| lag.to_str().ok()?.parse().ok());
         let best = lag.map_or(Lag::Unknown, Lag::Ms);
         Self { who: vec![format!("{} cannot answer it now", node.id)], best }
+    }
+
+    /// This one, in vain.
+    pub fn here(why: &impl std::fmt::Display) -> Self {
+        Self { who: vec![format!("this node: {why}")], ..Self::default() }
     }
 
     /// One node, in vain.

@@ -85,7 +85,7 @@ impl Looks {
             counts[status_index(short.status)] += 1;
             reply(number, short);
         };
-        for shard in 0..context.readers.len() {
+        for (shard, rows) in rows.iter_mut().enumerate() {
             of_shard.clear();
             of_shard.extend((0..looks.len()).filter(|&number| looks[number].shard == shard));
             if of_shard.is_empty() {
@@ -94,7 +94,7 @@ impl Looks {
             let mut answered = 0;
             let read = context.read_shard(shard, |view, now| {
                 let wanted = of_shard.iter().map(|&number| looks[number].wanted(keys));
-                view.rows(&mut rows[shard], wanted, |nth, row| {
+                view.rows(rows, wanted, |nth, row| {
                     let number = of_shard[nth];
                     answered = nth + 1;
                     looks[number].answer(context, row, now, fields, |short| reply(number, short));

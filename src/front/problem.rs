@@ -33,7 +33,7 @@ pub struct Problem {
     /// What the log has of the write nevertheless.
     pub tokens: Vec<Token>,
     /// How old the best state is that is known of, and how old it may be.
-    pub lag: Option<(Lag, u64)>,
+    pub lag: Option<Box<(Lag, u64)>>,
 }
 
 impl Problem {
@@ -146,13 +146,13 @@ impl Problem {
             _ => format!("how old the state is nobody knows, asked for are {max} ms at most"),
         };
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code::BEHIND, message);
-        Self { partition: Some(partition), lag: Some((best, max)), ..problem }
+        Self { partition: Some(partition), lag: Some(Box::new((best, max))), ..problem }
     }
 
     /// The same problem, with the lag of another node where that is less.
     pub fn at_best(self, other: Lag) -> Self {
-        match (self.lag, self.partition) {
-            (Some((lag, max)), Some(partition)) if other < lag => {
+        match (self.lag.as_deref(), self.partition) {
+            (Some(&(lag, max)), Some(partition)) if other < lag => {
                 Self::too_old(partition, other, max)
             }
             _ => self,
@@ -239,8 +239,8 @@ impl Problem {
         if let Some(offsets) = answer::offsets(self.tokens.iter().copied()) {
             headers.insert(wire::OFFSETS, offsets);
         }
-        if let Some((Lag::Ms(ms), _)) = self.lag {
-            headers.insert(wire::LAG_MS, ms.into());
+        if let Some((Lag::Ms(ms), _)) = self.lag.as_deref() {
+            headers.insert(wire::LAG_MS, (*ms).into());
         }
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -1,8 +1,6 @@
 //! What reads say of themselves: how old an answer may be; and the fields of a request that may
 //! stand on several lines. On the core that serves the request.
 
-use std::collections::BTreeSet;
-
 use http::header::AsHeaderName;
 use http::{HeaderMap, HeaderValue};
 use pumice_model::ids::Partition;
@@ -11,14 +9,6 @@ use pumice_model::wire;
 use super::answer::{Answer, header_value};
 use super::context::Context;
 use crate::stats::progress::Lag;
-
-/// Every partition that some of `keys` are in, once.
-pub fn partitions_of(context: &Context, keys: &[(String, String)]) -> BTreeSet<Partition> {
-    if context.progress.is_none() {
-        return BTreeSet::new();
-    }
-    keys.iter().map(|(pk, _)| context.partition(pk)).collect()
-}
 
 /// Says with `pumice-lag-ms` how old the answer may be, when any of its partitions is behind.
 pub fn with_lag(

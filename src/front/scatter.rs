@@ -230,18 +230,17 @@ impl Scatter<'_> {
         let bytes = asked.clone().map(|(pk, sk)| pk.len() + sk.len()).sum();
         let mut keys = Keys::with_room(self.context, indexes.len(), bytes);
         asked.for_each(|(pk, sk)| keys.push(pk, sk));
-        let me = &self.routes.nodes[self.routes.me];
         let body = match keys.body(self.dialect.style) {
-            Ok(body) => body.whole(GATHERED_MAX).await.map_err(|cut| Tried::failed(me, &cut)),
+            Ok(body) => body.whole(GATHERED_MAX).await.map_err(|cut| Tried::here(&cut)),
             // Let go of a moment ago.
-            Err(problem) if problem.code == code::MOVED => Err(Tried::failed(me, &problem.message)),
+            Err(problem) if problem.code == code::MOVED => Err(Tried::here(&problem.message)),
             Err(problem) => return Err(problem),
         };
         let lag = all.iter().map(|partition| self.context.lag(*partition)).max();
         let lag = lag.unwrap_or(Lag::None);
         Ok(body.and_then(|body| match self.read(&body, indexes) {
             Some(got) => Ok(Part { got, lag }),
-            None => Err(Tried::failed(me, &"its answer does not read")),
+            None => Err(Tried::here(&"what is here does not read")),
         }))
     }
 

@@ -135,11 +135,11 @@ impl Poller {
             let (flags, token) = (event.events, event.u64 as usize);
             // A token is reused no sooner than a task has run, and none runs in this loop.
             let source = self.sources.borrow().get(token).cloned().flatten();
-            if let Some(source) = source {
-                if source.edge(flags as i32) {
-                    source.woken_by.set(call);
-                    self.woken.set(self.woken.get() + 1);
-                }
+            if let Some(source) = source
+                && source.edge(flags as i32)
+            {
+                source.woken_by.set(call);
+                self.woken.set(self.woken.get() + 1);
             }
         }
     }

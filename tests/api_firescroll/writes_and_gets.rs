@@ -44,6 +44,25 @@ fn puts_and_deletes_say_ok_and_gets_keep_the_order() {
 }
 
 #[test]
+fn a_get_of_many_pages_is_one_answer() {
+    let fire = Fire::start();
+    let key = |n: usize| format!("\"pk\":\"pk{n}\",\"sk\":\"s\"");
+    let value = "x".repeat(200_000);
+    for n in 0..16 {
+        let data = format!("{{\"n\":{n},\"x\":\"{value}\"}}");
+        fire.ok("put", &format!("{{\"Records\":[{{{},\"data\":{data}}}]}}", key(n)));
+    }
+    // More than a page of keys that are not there stand in front, between and behind.
+    let asked = (0..3_200).map(|n| key(if n % 200 == 100 { n / 200 } else { n + 16 }));
+    let asked: Vec<String> = asked.map(|key| format!("{{{key}}}")).collect();
+    let records = fire.records("get", &format!("{{\"Records\":[{}]}}", asked.join(",")));
+    let found: Vec<u64> = records.iter().map(|r| r["Data"]["n"].as_u64().unwrap()).collect();
+    assert_eq!(found, (0..16).collect::<Vec<_>>());
+    assert!(records.iter().all(|record| record["Data"]["x"] == value.as_str()));
+    fire.stop();
+}
+
+#[test]
 fn bodies_are_read_as_its_framework_reads_them() {
     let fire = Fire::start();
     fire.ok(

@@ -51,6 +51,56 @@ fn many_records_come_in_request_order() {
 }
 
 #[test]
+fn records_of_any_length_come_in_request_order() {
+    let api = Api::start();
+    let length = |n: usize| [1, 900_000, 20_000, 3, 300_000, 5_000][n / 7 % 6];
+    let value = |n: usize| char::from(b'a' + (n % 26) as u8).to_string().repeat(length(n));
+    for n in 0..42 {
+        let data = format!("\"{}\"", value(n));
+        assert_eq!(api.put(&format!("/v1/records/pk{n}/s"), &[], &data).status, 201);
+    }
+    // Each record once, and one that is not there after every third; the order is no shard's.
+    let asked: Vec<(usize, &str)> = (0..42)
+        .map(|n| n * 25 % 42)
+        .flat_map(|n| [(n, "s"), (n, "none")].into_iter().take(1 + usize::from(n % 3 == 0)))
+        .collect();
+    let keys: Vec<Value> =
+        asked.iter().map(|(n, sk)| json!({ "pk": format!("pk{n}"), "sk": sk })).collect();
+    let reply = api.post("/v1/records:get", &[], &json!({ "keys": keys }).to_string());
+    assert_eq!(reply.status, 200);
+    let body = reply.json();
+    let records = body["records"].as_array().unwrap();
+    assert_eq!(records.len(), asked.len());
+    for ((n, sk), record) in asked.iter().zip(records) {
+        assert_eq!((&record["pk"], &record["sk"]), (&format!("pk{n}").into(), &(*sk).into()));
+        let right = record.get("data").and_then(Value::as_str) == Some(value(*n).as_str());
+        assert_eq!((record["found"].as_bool(), right), (Some(*sk == "s"), *sk == "s"), "{n}");
+    }
+    api.stop();
+}
+
+#[test]
+fn keys_come_back_as_json_strings() {
+    let api = Api::start();
+    let all: String =
+        (1..0x100).filter_map(char::from_u32).chain("日本\u{1f980}".chars()).collect();
+    let put = json!({ "put": { "pk": all, "sk": "a\"b\\c\0", "data": "\n" } });
+    let put = json!({ "operations": [put] });
+    assert_eq!(api.post("/v1/batch", &[], &put.to_string()).status, 200);
+    let key = json!({ "pk": all, "sk": "a\"b\\c\0" });
+    let reply = api.post("/v1/records:get", &[], &json!({ "keys": [key] }).to_string());
+    let record = &reply.json()["records"][0];
+    assert_eq!((&record["pk"], &record["sk"]), (&key["pk"], &key["sk"]));
+    assert_eq!((&record["found"], &record["data"]), (&true.into(), &"\n".into()));
+    // A body that is not UTF-8 is told so, with the place.
+    let bytes = b"{\"keys\":[{\"pk\":\"a\",\n\"sk\":\"\xff\"}]}";
+    let broken = request(api.server.http, "POST", "/v1/records:get", &[JSON], bytes);
+    let message = error(&broken, 400, "syntax");
+    assert!(message.contains("invalid unicode") && message.contains("line 2"), "{message}");
+    api.stop();
+}
+
+#[test]
 fn bodies_that_ask_for_nothing_sensible() {
     let api = Api::start();
     let key = r#"{"pk":"a","sk":"b"}"#;

@@ -161,11 +161,6 @@ impl Node {
         }
     }
 
-    /// Stops it, with what is in flight finished.
-    pub fn stop(mut self) {
-        self.end();
-    }
-
     /// Tells it to drain and returns at once.
     pub fn drain(&self) {
         self.home.drain();

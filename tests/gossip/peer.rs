@@ -28,7 +28,7 @@ pub struct Peer {
     pub partitions: u32,
     pub secret: Option<&'static str>,
     pub seeds: Vec<String>,
-    socket: UdpSocket,
+    pub socket: UdpSocket,
 }
 
 /// A node that gossips.

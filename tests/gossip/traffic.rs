@@ -66,12 +66,15 @@ async fn measure(count: usize) {
 /// Every node says its part and looks; whether all see all.
 async fn turn(nodes: &mut [Node], offset: &mut u64) -> bool {
     let count = nodes.len();
-    *offset += 1_000;
+    *offset += 97;
     let mut all = true;
     for (at, node) in nodes.iter_mut().enumerate() {
         // Each partition at three members.
         let mine = (0..1_024_u32).filter(|p| (0..3).any(|r| (*p as usize + r) % count == at));
-        let held: Vec<_> = mine.map(|p| (p, Holding::Serving, *offset + u64::from(p))).collect();
+        // Neither the offsets nor their steps are alike.
+        let spread = |p: u32| u64::from(p.wrapping_mul(2_654_435_761) % 10_007);
+        let next = |p: u32| 1_000_000_000 + spread(p) * 2_003 + *offset * (1 + spread(p) % 7);
+        let held: Vec<_> = mine.map(|p| (p, Holding::Serving, next(p))).collect();
         node.hold(&held);
         let view = node.view().await;
         all &= view.len() == count && view.values().all(|m| m.alive && !m.held.is_empty());

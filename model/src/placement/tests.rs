@@ -94,8 +94,8 @@ fn the_plan_never_changes() {
 
 #[test]
 fn few_partitions_and_no_nodes_are_no_trouble() {
-    assert_eq!(place(&[], 8), []);
-    assert_eq!(place(&["a"], 0), []);
+    assert!(place(&[], 8).is_empty());
+    assert!(place(&["a"], 0).is_empty());
     assert_eq!(place(&["a"], 3), [0, 0, 0]);
     let alone: BTreeSet<usize> = plan(&names(1, 9), 3).into_iter().collect();
     assert_eq!(alone.len(), 3);

@@ -6,6 +6,7 @@ mod batch;
 mod cluster;
 mod errors;
 mod firescroll;
+mod get_request;
 mod headers;
 mod records;
 mod routes;

@@ -175,15 +175,14 @@ mod tests {
 
     #[test]
     fn a_missing_record_has_no_data() {
-        let record =
-            GotRecord {
-                pk: "a".into(),
-                sk: "\0".into(),
-                found: false,
-                unavailable: false,
-                data: None,
-                etag: None,
-            };
+        let record = GotRecord {
+            pk: "a".into(),
+            sk: "\0".into(),
+            found: false,
+            unavailable: false,
+            data: None,
+            etag: None,
+        };
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(text, r#"{"pk":"a","sk":"\u0000","found":false}"#);
     }

@@ -166,6 +166,8 @@ mod tests {
             namespace: "n".to_owned(),
             node: "b".to_owned(),
             unready: Some("the clock is 40 s behind".to_owned()),
+            leaving: false,
+            may_leave: false,
             members: vec![member("a", "one", draining), member("b", "one", counts), dead],
             partitions: partitions.collect(),
         };

@@ -34,15 +34,15 @@ pub async fn get(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Answer, Problem> {
-    let mut keys = Vec::new();
-    for (index, record) in records(body, "GetReq")?.iter().enumerate() {
+    let records = records(body, "GetReq")?;
+    let mut keys = Keys::with_room(context, records.len(), 0);
+    for (index, record) in records.iter().enumerate() {
         let pk = record.text("pk")?.unwrap_or_default();
         let sk = record.text("sk")?.unwrap_or_default();
         check_keys(&pk, &sk).map_err(|fault| bad(format_args!("record {index}: {fault}")))?;
-        keys.push((pk, sk));
+        keys.push(&pk, &sk);
     }
-    let partitions = waiting::partitions_of(context, &keys);
-    let keys = Keys::new(context, keys);
+    let partitions = keys.partitions();
     let wants = Wants::of(context, headers)?;
     if let Some(answer) = scatter::get(context, &wants, headers, &keys, &MANY).await? {
         return Ok(answer);
@@ -206,10 +206,10 @@ fn gathered(body: &Bytes, keys: &[Key<'_>]) -> Option<Vec<Got>> {
     got.filter(|_| records.next().is_none())
 }
 
-fn found(out: &mut Vec<u8>, pk: &str, sk: &str, found: Option<Found<'_>>) -> bool {
-    let Some(Found { row, .. }) = found else { return false };
-    write_record(out, pk, sk, &row);
-    true
+fn found(out: &mut Vec<u8>, pk: &str, sk: &str, found: Option<Found<'_>>) {
+    if let Some(Found { row, .. }) = found {
+        write_record(out, pk, sk, &row);
+    }
 }
 
 fn listed(out: &mut Vec<u8>, _: Partition, key: &RowKey<'_>, row: &Row<'_>) {

@@ -1,5 +1,5 @@
 //! `POST /v1/records:get`: many records by key, in request order. On the core that serves the
-//! request; the keys of one shard are read in one transaction as long as it stays short.
+//! request; allocates nothing for a key alone.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use http::{Method, Request, StatusCode};
 use pumice_model::ids::Token;
 use pumice_model::limits::BATCH_MAX;
 use pumice_model::mutation::check_keys;
-use pumice_model::wire::{GetRequest, etag};
+use pumice_model::wire::{GetKey, GetRequest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -32,19 +32,18 @@ pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<
     let headers = request.headers().clone();
     let wants = Wants::of(context, &headers)?;
     let body = receive::body(context, request).await?;
-    let asked: GetRequest<'_> =
-        serde_json::from_slice(&body).map_err(|fault| Problem::syntax(fault.to_string()))?;
+    let asked = GetRequest::parse(&body).map_err(|fault| Problem::syntax(fault.to_string()))?;
     if asked.keys.len() > BATCH_MAX {
         let count = asked.keys.len();
         return Err(Problem::limit(format!("{count} keys, allowed are {BATCH_MAX}")));
     }
-    let mut keys = Vec::with_capacity(asked.keys.len());
-    for key in asked.keys {
-        check_keys(&key.pk, &key.sk)?;
-        keys.push((key.pk.into_owned(), key.sk.into_owned()));
+    let bytes = asked.keys.iter().map(|key| key.pk.len() + key.sk.len()).sum();
+    let mut keys = Keys::with_room(context, asked.keys.len(), bytes);
+    for GetKey { pk, sk } in &asked.keys {
+        check_keys(pk, sk)?;
+        keys.push(pk, sk);
     }
-    let partitions = read::partitions_of(context, &keys);
-    let keys = Keys::new(context, keys);
+    let partitions = keys.partitions();
     if let Some(answer) = scatter::get(context, &wants, &headers, &keys, &MANY).await? {
         return Ok(answer);
     }
@@ -94,7 +93,7 @@ fn unavailable(out: &mut Vec<u8>, (pk, sk): Key<'_>) -> bool {
 
 const STYLE: KeyStyle = KeyStyle { head: "{\"records\":[", each: write_one, tail: "]}" };
 
-fn write_one(out: &mut Vec<u8>, pk: &str, sk: &str, found: Option<Found<'_>>) -> bool {
+fn write_one(out: &mut Vec<u8>, pk: &str, sk: &str, found: Option<Found<'_>>) {
     answer::put_string(out, "{\"pk\":", pk);
     answer::put_string(out, ",\"sk\":", sk);
     match found {
@@ -102,10 +101,8 @@ fn write_one(out: &mut Vec<u8>, pk: &str, sk: &str, found: Option<Found<'_>>) ->
         Some(Found { partition, row }) => {
             out.extend_from_slice(b",\"found\":true,\"data\":");
             out.extend_from_slice(row.data.as_bytes());
-            let tag = etag(Token { partition, offset: row.written_by() });
-            answer::put_string(out, ",\"etag\":", &tag);
+            answer::put_etag(out, ",\"etag\":", Token { partition, offset: row.written_by() });
             out.push(b'}');
         }
     }
-    true
 }

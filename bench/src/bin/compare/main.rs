@@ -2,6 +2,7 @@
 //! interleaved rounds, and prints medians and ratios. `bench/compare` builds and starts it; it
 //! drives with the `loadgen` beside it, and must never call a round good in which a peer failed.
 
+mod alone;
 mod counts;
 mod machine;
 mod peer;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use alone::Alone;
 use peer::{Peer, Running};
 use round::Sample;
 use scenario::Scenario;
@@ -106,11 +108,19 @@ impl Comparison {
         let able: Vec<_> = peers.iter().filter(|(peer, _)| scenario.fits(*peer)).collect();
         let mut samples: Vec<(Peer, Vec<Sample>)> =
             able.iter().map(|(peer, _)| (*peer, Vec::new())).collect();
+        let with_records = able.iter().find(|_| scenario.batch).map(|(peer, _)| *peer);
+        let mut alone = with_records.map(|peer| Alone::open(self, peer)).transpose()?;
+        let mut paces = Vec::new();
         for number in 0..self.args.rounds {
             for (at, (peer, running)) in able.iter().enumerate() {
                 let sample = round::closed(self, scenario, *peer, running, number)?;
                 eprintln!("{} {} round {}: {sample}", scenario.name, peer.name(), number + 1);
                 samples[at].1.push(sample);
+            }
+            if let Some(alone) = &mut alone {
+                let pace = alone.round(self.args.seconds)?;
+                eprintln!("{} without a network, round {}: {pace}", scenario.name, number + 1);
+                paces.push(pace);
             }
         }
         let rate = round::common_rate(&samples);
@@ -124,6 +134,6 @@ impl Comparison {
         for (peer, running) in &able {
             counts.push(counts::of(self, scenario, *peer, running)?);
         }
-        Ok(table::of(scenario, &samples, &counts, rate))
+        Ok(table::of(scenario, &samples, &counts, rate) + &table::alone(&samples, &paces))
     }
 }

@@ -1,5 +1,6 @@
 //! Medians and ratios as a Markdown table.
 
+use super::alone::{BATCH, Pace};
 use super::counts::Counts;
 use super::peer::Peer;
 use super::round::Sample;
@@ -61,6 +62,36 @@ pub fn of(
             latency(|latency| latency.p999),
             counted(counts.syscalls),
             counted(counts.allocations),
+        ));
+    }
+    out
+}
+
+/// The batches of one scenario beside the same without a network; nothing where there are none.
+pub fn alone(samples: &[(Peer, Vec<Sample>)], paces: &[Pace]) -> String {
+    if paces.is_empty() {
+        return String::new();
+    }
+    let keys = |rate: f64| rate * BATCH as f64;
+    let mut out = format!(
+        "\nThe same shards without a network, JSON and HTTP: {:.0} keys/s, {:.3} us CPU a key.\n\n\
+         | server | keys/s | us CPU a key | keys/s to it (least, most) | CPU without to with |\n\
+         |---|--:|--:|--:|--:|\n",
+        keys(median(paces.iter().map(|pace| pace.rate))),
+        median(paces.iter().map(|pace| pace.cpu)) / BATCH as f64,
+    );
+    for (peer, samples) in samples {
+        let pairs = || samples.iter().zip(paces);
+        let rates: Vec<f64> = pairs().map(|(sample, pace)| sample.rate / pace.rate).collect();
+        out.push_str(&format!(
+            "| {} | {:.0} | {:.3} | {:.2} ({:.2}, {:.2}) | {:.2} |\n",
+            peer.name(),
+            keys(median(samples.iter().map(|sample| sample.rate))),
+            median(samples.iter().map(|sample| sample.cpu)) / BATCH as f64,
+            median(rates.iter().copied()),
+            rates.iter().copied().fold(f64::MAX, f64::min),
+            rates.iter().copied().fold(f64::MIN, f64::max),
+            median(pairs().map(|(sample, pace)| pace.cpu / sample.cpu)),
         ));
     }
     out
