@@ -59,7 +59,8 @@ fn tell(line: &str) {
 fn without_a_broker_it_is_said_what_was_skipped() {
     if !services::wanted() {
         tell(
-            "skipped for want of a real broker (docker/services.sh up): changes, cities, cluster, disk, \
+            "skipped for want of a real broker (docker/services.sh up): changes, cities, cluster, \
+             disk, \
              foreign, kills, outages, secure, settings, \
              sync",
         );

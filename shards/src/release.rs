@@ -1,6 +1,6 @@
-//! Letting go of a partition: one transaction makes it one that never had an entry, and what it held
-//! is left to the sweep. Runs on the apply thread between batches; costs the same for any number of
-//! rows.
+//! Letting go of a partition: one transaction makes it one that never had an entry, and what it
+//! held is left to the sweep. Runs on the apply thread between batches; costs the same for any
+//! number of rows.
 
 use pumice_model::ids::{Generation, Offset, Partition};
 

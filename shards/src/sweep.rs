@@ -1,6 +1,7 @@
 //! Dropping generations that are neither live nor being staged: what a restore replaced, what it
-//! left behind when it was given up or died, and what was released. Runs on the apply thread between
-//! batches; finds them by seeking from prefix to prefix, never by walking rows that are live.
+//! left behind when it was given up or died, and what was released. Runs on the apply thread
+//! between batches; finds them by seeking from prefix to prefix, never by walking rows that are
+//! live.
 
 use std::ops::Bound;
 

@@ -1,6 +1,6 @@
-//! A child process follows, stages, releases and sweeps, and is killed at a random moment, again and
-//! again: what is live is always what a shard has that only followed, and a sweep clears the rest.
-//! 40 cycles, and 400 with PUMICE_SOAK=1.
+//! A child process follows, stages, releases and sweeps, and is killed at a random moment, again
+//! and again: what is live is always what a shard has that only followed, and a sweep clears the
+//! rest. 40 cycles, and 400 with PUMICE_SOAK=1.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod seeds;

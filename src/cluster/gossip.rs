@@ -54,7 +54,8 @@ pub enum GossipFault {
     },
     /// Another node has its name.
     #[error(
-        "another node is called {id}: it is heard at {address}; give this one a --node-id of its own"
+        "another node is called {id}: it is heard at {address}; give this one a --node-id of its \
+         own"
     )]
     Taken {
         /// The name.
@@ -119,7 +120,7 @@ impl Gossip {
         let secret = setup.settings.secret.as_ref().map(|secret| secret.reveal());
         if secret.is_none() {
             tracing::warn!(
-                "gossip at {bound} has no --cluster-secret-file: whoever reaches it may say anything"
+                "gossip at {bound} has no --cluster-secret-file: who reaches it may say anything"
             );
         }
         let transport = Udp::new(socket, &cluster_of(&setup), secret, setup.stats.clone());
@@ -239,7 +240,7 @@ impl Gossip {
         self.ended.get().map(String::as_str)
     }
 
-    /// Leaves: peers that hear it in time know this node no more, and need not wait for its silence.
+    /// Leaves: peers that hear it in time know this node no more, and wait for no silence.
     pub async fn leave(mut self) {
         self.chitchat.with_chitchat(|chitchat| chitchat.self_node_state().delete(ABOUT)).await;
         self.push().await;

@@ -143,8 +143,8 @@ impl Voice {
     }
 }
 
-/// What a member says, or why it is left out; nothing while it has not said who it is, or says it no
-/// more.
+/// What a member says, or why it is left out; nothing while it has not said who it is, or says it
+/// no more.
 fn read(state: &NodeState, mine: &About) -> Result<Option<Told>, String> {
     let Some(about) = state.get(ABOUT) else { return Ok(None) };
     let malformed = |malformed: Malformed| malformed.to_string();

@@ -102,8 +102,8 @@ impl Steering {
         self.show(&view, step.changed);
     }
 
-    /// Publishes what a step came to, and has the log do it. A partition is said to be absent before
-    /// its rows go, and served only by those who have it.
+    /// Publishes what a step came to, and has the log do it. A partition is said to be absent
+    /// before its rows go, and served only by those who have it.
     async fn act(&mut self, step: &Step) {
         for (partition, holding) in self.steer.held() {
             if let Some(progress) = self.setup.progress.of(partition) {

@@ -22,9 +22,9 @@ use crate::stats::cluster::ClusterStats;
 use crate::stats::core::CoreStats;
 use crate::stats::progress::Progress;
 
-/// How long a node that ends goes on to serve, so that peers and clients hear that it goes: a change
-/// is pushed at once and heard everywhere after two rounds of gossip, and clients ask for routes
-/// once a second.
+/// How long a node that ends goes on to serve, so that peers and clients hear that it goes: a
+/// change is pushed at once and heard everywhere after two rounds of gossip, and clients ask for
+/// routes once a second.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// What the cluster works with.
@@ -74,7 +74,8 @@ impl Running {
     }
 }
 
-/// Joins the cluster over `socket`. When it returns, this node is the only one of its name, as far as is heard.
+/// Joins the cluster over `socket`. When it returns, this node is the only one of its name, as far
+/// as is heard.
 ///
 /// # Errors
 /// When it cannot gossip; the thread has ended then.

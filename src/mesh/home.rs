@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::lane::{Sender, Unsent};
+use super::lane::{Receiver, Sender, Unsent, lane};
 use super::routes::Routes;
 use super::ticket::Told;
 
@@ -28,6 +28,12 @@ pub enum Message {
 /// The lanes into all cores, by core number.
 #[derive(Clone)]
 pub struct Home(Vec<Sender<Message>>);
+
+/// A lane into each of so many cores, and their ends.
+pub fn lanes(cores: usize) -> (Home, Vec<Receiver<Message>>) {
+    let (senders, receivers) = (0..cores).map(|_| lane(LANE)).unzip();
+    (Home(senders), receivers)
+}
 
 impl Home {
     /// One lane a core, in the order of the cores.

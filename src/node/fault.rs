@@ -65,8 +65,8 @@ pub enum StartFault {
 
 impl StartFault {
     /// The exit code for it: 64 for files of TLS that will not do, 73 for a data directory or a log
-    /// of another cluster and for a name that another node has, 69 for a log or objects that do not answer, 77 for brokers that turn us
-    /// away, 78 for the machine.
+    /// of another cluster and for a name that another node has, 69 for a log or objects that do not
+    /// answer, 77 for brokers that turn us away, 78 for the machine.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Tls(_) => EXIT_USAGE,

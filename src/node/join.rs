@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::fault::StartFault;
 use super::order::Order;
 use crate::cluster::thread::{self, Running, Setup};
-use crate::cluster::transport;
 use crate::mesh::home::Home;
 use crate::mesh::positions::Positions;
 use crate::settings::Settings;
@@ -27,11 +26,6 @@ pub struct Joining<'a> {
 /// A node's part in its cluster, and what it counts there.
 pub type Joined = (Arc<ClusterStats>, Running);
 
-/// Hears peers at `address`; what they say waits until the node joins.
-pub fn hear(address: SocketAddr) -> Result<UdpSocket, StartFault> {
-    transport::bind(address).map_err(|source| StartFault::Listen { address, source })
-}
-
 impl Joining<'_> {
     /// Joins over `socket`; nothing to do without one. When that fails, everything that `order`
     /// started has ended.
@@ -39,12 +33,12 @@ impl Joining<'_> {
         &self,
         socket: Option<UdpSocket>,
         mut order: Order,
-    ) -> Result<(Option<Joined>, Order), StartFault> {
+    ) -> Result<(Order, Option<Joined>), StartFault> {
         let peers = self.settings.process.gossip.clone().zip(order.holds.take());
         let (Some((settings, holds)), Some(socket), Some(progress)) =
             (peers, socket, order.progress.clone())
         else {
-            return Ok((None, order));
+            return Ok((order, None));
         };
         let stats = Arc::<ClusterStats>::default();
         let setup = Setup {
@@ -61,7 +55,7 @@ impl Joining<'_> {
             serving: self.settings.process.cores.clone(),
         };
         match thread::start(setup, socket) {
-            Ok(running) => Ok((Some((stats, running)), order)),
+            Ok(running) => Ok((order, Some((stats, running)))),
             Err(fault) => {
                 // The owners must let go of their shards before the directory can.
                 drop(order.inboxes);

@@ -5,13 +5,13 @@ mod cores;
 mod fault;
 mod join;
 mod order;
+mod ports;
 mod restore;
 mod store;
 
-use join::{Joining, hear};
+use join::{Joined, Joining};
 
-use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +23,7 @@ use cores::CoreSeed;
 pub use fault::StartFault;
 use fault::{spawned, thread_fault};
 use order::{Order, Place, Stopping};
+use ports::Ports;
 use store::{Owners, Shard};
 
 use crate::admin::{Overview, Phase};
@@ -30,7 +31,7 @@ use crate::cluster;
 use crate::datadir::{DataDir, DataDirFault};
 use crate::mesh::home::{self, Home, Message};
 use crate::mesh::inbox::Inbox;
-use crate::mesh::lane::{Receiver, lane};
+use crate::mesh::lane::Receiver;
 use crate::mesh::positions::Positions;
 use crate::net::Tls;
 use crate::rt::{self, Runtime};
@@ -62,25 +63,14 @@ pub struct Running {
 /// Starts a node; when it returns, both ports answer.
 pub fn start(settings: Settings) -> Result<Running, StartFault> {
     let process = &settings.process;
-    let runtime = Runtime::choose(match process.runtime {
-        RuntimeSetting::Auto => None,
-        RuntimeSetting::Glommio => Some(Runtime::Glommio),
-        RuntimeSetting::Tokio => Some(Runtime::Tokio),
-    })?;
+    let runtime = runtime(process.runtime)?;
     let tls = process.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
-    // Before the data directory, so that a start that fails here leaves none behind.
-    let (http, sockets) = listen_all(process.http, process.cores.len())?;
-    let (admin, admin_sockets) = listen_all(process.admin, 1)?;
-    let gossip = process.gossip.as_ref().map(|gossip| hear(gossip.listen)).transpose()?;
+    let Ports { http, sockets, admin, admin_sockets, gossip } = Ports::open(process)?;
     let data_dir = open_data_dir(&settings)?;
     let positions = Positions::new(settings.cluster.partitions);
-    let (senders, lanes): (Vec<_>, Vec<_>) = sockets.iter().map(|_| lane(home::LANE)).unzip();
-    let cores_home = Home::new(senders);
+    let (cores_home, lanes) = home::lanes(sockets.len());
     let abandoned = Arc::<AtomicBool>::default();
-
-    let shards = store::open(&data_dir, &settings)?;
-    let readers: Vec<Reader> = shards.iter().map(|shard| shard.reader.clone()).collect();
-    store::publish(&readers, &positions, settings.cluster.partitions)?;
+    let (shards, readers) = store::open_and_publish(&data_dir, &settings, &positions)?;
     let shard_stats = shards.iter().map(|shard| shard.stats.clone()).collect();
     let owners = Owners {
         shards: data_dir.shards(),
@@ -89,12 +79,8 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         serving: &process.cores,
         abandoned: &abandoned,
     };
-    let (order, readers, data_dir) = begin(&settings, owners, shards, readers, data_dir)?;
-    // Until here a signal ends the process at once, as it would a kill: a start may have to wait
-    // for brokers and objects, and nobody waits for it.
-    let signals = Signals::listen(tls.is_some()).map_err(thread_fault("signals"))?;
     let core_stats: Vec<Arc<CoreStats>> = sockets.iter().map(|_| Arc::default()).collect();
-    let joined = Joining {
+    let joining = Joining {
         settings: &settings,
         http,
         admin,
@@ -102,16 +88,11 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         positions: &positions,
         cores: &core_stats,
     };
-    let (cluster, order) = match joined.join(gossip, order) {
-        Ok(joined) => joined,
-        Err(fault) => {
-            drop(readers);
-            if data_dir.is_fresh() {
-                data_dir.discard();
-            }
-            return Err(fault);
-        }
-    };
+    let (order, cluster, readers, data_dir) =
+        begin(&joining, gossip, owners, shards, readers, data_dir)?;
+    // Until here a signal ends the process at once, as it would a kill: a start may have to wait
+    // for brokers, objects and peers, and nobody waits for it.
+    let signals = Signals::listen(tls.is_some()).map_err(thread_fault("signals"))?;
     let Order { inboxes, progress, log_stats, snapshots, snapshot_stats, stopping, .. } = order;
     let phase = Arc::new(Phase::default());
     let mut overview = Overview {
@@ -130,9 +111,7 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         snapshot_stats,
     };
     let cores = spawn_cores(&mut overview, tls.as_ref(), inboxes, sockets, lanes)?;
-    let (sender, lane) = lane(home::LANE);
-    let run = move || cores::serve_admin(overview, admin_sockets, lane);
-    let admin_core = spawned(runtime.spawn("admin", None, run), "admin")?;
+    let (admin_core, admin_home) = spawn_admin(overview, admin_sockets)?;
     phase.serve();
     let place = process.data_dir.display();
     tracing::info!("serving {http}, admin on {admin}, data in {place}, on {runtime}");
@@ -148,22 +127,32 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         stopping,
         abandoned,
         admin_core,
-        admin_home: Home::new(vec![sender]),
+        admin_home,
         _data_dir: data_dir,
     })
 }
 
-/// Starts the log. When that fails, a directory that this start made goes: it was made for settings
-/// that were refused, and would refuse the right ones.
+fn runtime(wanted: RuntimeSetting) -> Result<Runtime, rt::Missing> {
+    Runtime::choose(match wanted {
+        RuntimeSetting::Auto => None,
+        RuntimeSetting::Glommio => Some(Runtime::Glommio),
+        RuntimeSetting::Tokio => Some(Runtime::Tokio),
+    })
+}
+
+/// Starts the log, then joins the peers. When that fails, a directory that this start made goes: it
+/// was made for settings that were refused, and would refuse the right ones.
 fn begin(
-    settings: &Settings,
+    joining: &Joining<'_>,
+    gossip: Option<UdpSocket>,
     owners: Owners<'_>,
     shards: Vec<Shard>,
     readers: Vec<Reader>,
     data_dir: DataDir,
-) -> Result<(Order, Vec<Reader>, DataDir), StartFault> {
-    match order::start(&Place { settings, owners, data_dir: &data_dir }, shards) {
-        Ok(order) => Ok((order, readers, data_dir)),
+) -> Result<(Order, Option<Joined>, Vec<Reader>, DataDir), StartFault> {
+    let place = Place { settings: joining.settings, owners, data_dir: &data_dir };
+    match order::start(&place, shards).and_then(|order| joining.join(gossip, order)) {
+        Ok((order, joined)) => Ok((order, joined, readers, data_dir)),
         Err(fault) => {
             drop(readers);
             if data_dir.is_fresh() {
@@ -191,6 +180,17 @@ fn spawn_cores(
         cores.push(spawned(overview.runtime.spawn(&name, cpu, run), &name)?);
     }
     Ok(cores)
+}
+
+fn spawn_admin(
+    overview: Overview,
+    sockets: Vec<TcpListener>,
+) -> Result<(rt::Joining<()>, Home), StartFault> {
+    let (home, mut lanes) = home::lanes(1);
+    let (runtime, lane) = (overview.runtime, lanes.remove(0));
+    let run = move || cores::serve_admin(overview, sockets, lane);
+    let core = spawned(runtime.spawn("admin", None, run), "admin")?;
+    Ok((core, home))
 }
 
 fn seed(core: usize, overview: &Overview, tls: Option<&Arc<Tls>>, inboxes: &[Inbox]) -> CoreSeed {
@@ -267,20 +267,6 @@ impl Running {
         let well = cores.iter().all(Result::is_ok) && stopped && admin.is_ok();
         if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
-}
-
-/// One listening socket for each core on one address. The first bind is without port sharing, so
-/// that a port another process has is refused instead of shared with it.
-fn listen_all(
-    address: SocketAddr,
-    count: usize,
-) -> Result<(SocketAddr, Vec<TcpListener>), StartFault> {
-    let fault = |source| StartFault::Listen { address, source };
-    let probe = TcpListener::bind(address).map_err(fault)?;
-    let taken = probe.local_addr().map_err(fault)?;
-    drop(probe);
-    let sockets = (0..count).map(|_| rt::bind(taken)).collect::<io::Result<_>>().map_err(fault)?;
-    Ok((taken, sockets))
 }
 
 fn open_data_dir(settings: &Settings) -> Result<DataDir, DataDirFault> {

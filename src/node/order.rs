@@ -133,10 +133,7 @@ fn kafka(
         .zip(feeds)
         .map(|(shard, feed)| place.owners.spawn(shard, Source::Log(feed, progress.clone())));
     let owners = owners.collect::<Result<Vec<_>, _>>()?;
-    let (wanting, wanted) = match place.settings.process.objects {
-        Some(_) => Some(wants()).unzip(),
-        None => (None, None),
-    };
+    let (wanting, wanted) = place.settings.process.objects.as_ref().map(|_| wants()).unzip();
     let snapshot_stats = Arc::<SnapshotStats>::default();
     let kept = Some(progress.clone());
     let snapshots = snapshots(place, readers, feeders.clone(), wanted, kept, &snapshot_stats)?;

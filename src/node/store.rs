@@ -35,8 +35,19 @@ pub struct Owners<'a> {
     pub abandoned: &'a Arc<AtomicBool>,
 }
 
-/// Opens every shard of the directory.
-pub fn open(data_dir: &DataDir, settings: &Settings) -> Result<Vec<Shard>, StartFault> {
+/// Opens every shard of the directory, and publishes where every partition stands.
+pub fn open_and_publish(
+    data_dir: &DataDir,
+    settings: &Settings,
+    positions: &Positions,
+) -> Result<(Vec<Shard>, Vec<Reader>), StartFault> {
+    let shards = open(data_dir, settings)?;
+    let readers: Vec<Reader> = shards.iter().map(|shard| shard.reader.clone()).collect();
+    publish(&readers, positions, settings.cluster.partitions)?;
+    Ok((shards, readers))
+}
+
+fn open(data_dir: &DataDir, settings: &Settings) -> Result<Vec<Shard>, StartFault> {
     let map_size = usize::try_from(settings.process.map_size).unwrap_or(usize::MAX);
     let options = Options { map_size, readers: READERS };
     let mut shards = Vec::new();
@@ -59,12 +70,7 @@ pub fn held(readers: &[Reader], partitions: u32) -> Result<Vec<Position>, pumice
     (0..partitions).map(Partition).map(position).collect()
 }
 
-/// Publishes where every partition stands.
-pub fn publish(
-    readers: &[Reader],
-    positions: &Positions,
-    partitions: u32,
-) -> Result<(), StartFault> {
+fn publish(readers: &[Reader], positions: &Positions, partitions: u32) -> Result<(), StartFault> {
     let held = held(readers, partitions).map_err(StartFault::Unreadable)?;
     for (partition, position) in (0..).map(Partition).zip(&held) {
         positions.reached(partition, position.next);

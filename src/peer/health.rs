@@ -1,4 +1,4 @@
-//! (pure) Whether a node that could not be reached is tried again: not before a pause that doubles
+//! Whether a node that could not be reached is tried again: not before a pause that doubles
 //! with each failure and is spread, so that many cores do not try at one moment.
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! What the cluster's thread counts, and the last picture of the cluster that it drew. Written by it
-//! alone, read by the admin port; no core comes here.
+//! What the cluster's thread counts, and the last picture of the cluster that it drew. Written by
+//! it alone, read by the admin port; no core comes here.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};

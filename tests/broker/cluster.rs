@@ -140,8 +140,8 @@ fn rows(file: &Path) -> Rows {
     lines.map(row).collect()
 }
 
-/// Asks a node for every key. Fails when an answer is wrong, or a key is missing and was not said to
-/// be unavailable.
+/// Asks a node for every key. Fails when an answer is wrong, or a key is missing and was not said
+/// to be unavailable.
 fn ask(node: &Node, rows: &Rows) -> Asked {
     let mut asked = Asked::default();
     let all: Vec<_> = rows.iter().collect();

@@ -82,7 +82,7 @@ pub fn parse_offsets(text: &str) -> Result<Vec<Token>, TokenError> {
         .ok_or_else(|| TokenError { what: "offsets", shape: "P:O,P:O", got: shown(text) })
 }
 
-/// The value of `pumice-unavailable`: indexes in rising order, `I` or `I-J` for all from `I` to `J`.
+/// The value of `pumice-unavailable`: indexes in rising order, `I`, or `I-J` for all from I to J.
 pub fn format_indexes(indexes: impl IntoIterator<Item = usize>) -> String {
     let mut runs: Vec<(usize, usize)> = Vec::new();
     for index in indexes {

@@ -180,7 +180,8 @@ mod tests {
             \x20 a     alive           1             0       0  0           0\n\
             \x20       1 on their way out\n\
             \x20 b     alive           2             2       0  1,234       0\n\
-            \x20       [############------------] 2 of 4: 1 restoring, 1 catching up (50,000 entries)\n\
+            \x20       [############------------] 2 of 4: 1 restoring, 1 catching up \
+            (50,000 entries)\n\
             \n\
             region eu, replica group two\n\
             \x20 node  state     serving  on their way  broken  lag         reads/s\n\

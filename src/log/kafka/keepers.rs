@@ -1,5 +1,5 @@
-//! Which partitions are followed: each that was ever told of has a keeper, which follows it and lets
-//! go of it as it is told, one after the other. Log's thread, a task for each; none waits for
+//! Which partitions are followed: each that was ever told of has a keeper, which follows it and
+//! lets go of it as it is told, one after the other. Log's thread, a task for each; none waits for
 //! another, and none follows a partition whose rows are still to go.
 
 use std::collections::HashMap;
@@ -150,8 +150,8 @@ impl Keeper {
         })
     }
 
-    /// Waits until the log has brought back what this node wrote until now, within a bound: somebody
-    /// may wait for its outcome.
+    /// Waits until the log has brought back what this node wrote until now, within a bound:
+    /// somebody may wait for its outcome.
     async fn land(&self, progress: &PartitionProgress) {
         let tickets = &self.shared.writing.tickets;
         let Some((_, newest)) = tickets.waiting(self.partition) else { return };
