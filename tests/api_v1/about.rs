@@ -14,6 +14,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/records:get", "POST"),
     ("/v1/batch", "POST"),
     ("/v1/namespace", "GET"),
+    ("/v1/routes", "GET"),
     ("/openapi.json", "GET"),
     ("/records/put", "POST"),
     ("/records/delete", "POST"),
