@@ -1,5 +1,5 @@
-//! Many members: all see all, and what that costs each of them on the wire. 30 of them, and 3 and
-//! 300 too with PUMICE_SOAK=1. They share as many threads as there are CPUs.
+//! Many members: all see all, and what that costs each of them on the wire. 30 of them; with
+//! PUMICE_SOAK=1 3 too, and 300 where there are CPUs for them. They share a thread for each CPU.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -15,12 +15,20 @@ const WATCHED: Duration = Duration::from_secs(20);
 /// Far longer than they need where they have the CPUs that they need.
 const PATIENCE: Duration = Duration::from_secs(300);
 const PARTITIONS: u32 = 1_024;
+/// 300 members on 2 CPUs never see each other: each reads some thirty digests of 300 a second.
+const CPUS_OF_300: usize = 8;
 
 #[test]
 fn many_members_see_each_other_at_a_price_that_is_told() {
     let soak = std::env::var_os("PUMICE_SOAK").is_some();
-    let counts: &[usize] = if soak { &[3, 30, 300] } else { &[30] };
+    let counts: &[usize] = if soak { &[3, 30] } else { &[30] };
     counts.iter().for_each(|count| measure(*count));
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    match (soak, cpus >= CPUS_OF_300) {
+        (true, true) => measure(300),
+        (true, false) => println!("skipped: 300 members need {CPUS_OF_300} CPUs, here are {cpus}"),
+        (false, _) => {}
+    }
 }
 
 /// What the threads of one measurement share.
