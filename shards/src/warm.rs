@@ -82,9 +82,10 @@ impl Memory {
     fn of<'m>(view: &View<'_>, memory: &'m mut Option<Self>) -> &'m mut Self {
         let memory = memory.get_or_insert_with(|| Self::new(view));
         if memory.state != view.state {
-            memory.state = view.state;
+            // The state last: a place must never be taken for one of a state that it is not of.
             memory.place = Place::of_rows(view.tables, &view.txn);
             memory.generations.fill(None);
+            memory.state = view.state;
         }
         memory
     }

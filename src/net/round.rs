@@ -228,13 +228,24 @@ impl<S: Service> Drop for Seat<S> {
     }
 }
 
+/// What is said of a request that could be looked for when it came and cannot any more: what it
+/// asks for has moved to another node meanwhile.
+const MOVED: Short<'static> = Short {
+    status: 503,
+    content_type: "text/plain; charset=utf-8",
+    fields: &[("retry-after", b"1")],
+    body: b"what was asked for has moved meanwhile: ask again",
+};
+
 /// Looks for one request by itself.
 #[cold]
 fn alone<S: Service>(service: &S, target: &str, mut reply: impl FnMut(&Short<'_>)) {
     let mut noted = S::Noted::default();
-    let is_noted = service.note(&mut noted, target);
-    assert!(is_noted, "what was noted once is noted again");
-    service.look(&mut noted, &mut |_, short| reply(short));
+    if service.note(&mut noted, target) {
+        service.look(&mut noted, &mut |_, short| reply(short));
+    } else {
+        reply(&MOVED);
+    }
 }
 
 impl Asking {

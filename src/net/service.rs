@@ -28,7 +28,8 @@ pub trait Service: 'static {
     fn answer(&self, request: Request<Incoming>) -> Self::Answering;
 
     /// Notes a GET without a body for the path and query `target`. False, and nothing noted, when
-    /// it needs more than a look. What was noted once is noted again when it is asked again.
+    /// it needs more than a look. What was noted once may be asked for again; when it is not noted
+    /// then, the client is told to ask again.
     fn note(&self, noted: &mut Self::Noted, target: &str) -> bool;
 
     /// Answers all that was noted, each once and in any order, and empties `noted`. `reply` is told
