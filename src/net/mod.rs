@@ -9,7 +9,6 @@ mod drain;
 mod h1;
 pub mod h2;
 mod limits;
-mod line;
 mod reply;
 mod round;
 mod service;

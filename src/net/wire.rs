@@ -10,10 +10,9 @@ use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 
-use super::line::Line;
 use super::tls::Tls;
 use super::watch::{Order, Peer};
-use crate::rt::Stream;
+use crate::rt::{Secured, Stream};
 
 /// What an HTTP/2 client sends first (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -42,7 +41,7 @@ pub(super) enum Protocol {
 
 /// A connection, read and written.
 pub(super) struct Wire {
-    line: Line,
+    line: Secured,
     peer: Rc<Peer>,
     /// Bytes that were received and put back, of which `given` are read again.
     first: Vec<u8>,
@@ -55,7 +54,7 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(stream: Stream, peer: Rc<Peer>) -> Wire {
-        let (line, first, has_heads) = (Line::new(stream), Vec::new(), true);
+        let (line, first, has_heads) = (Secured::new(stream), Vec::new(), true);
         Wire { line, peer, first, given: 0, has_heads, is_blocked: false, discarded: None }
     }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pumice_shards::Reader;
+use rustls::ClientConfig;
 
 use crate::admin::{Admin, Overview};
 use crate::front::{Front, context::Context, elsewhere::Elsewhere};
@@ -17,6 +18,7 @@ use crate::mesh::routes::Routes;
 use crate::mesh::ticket::Tickets;
 use crate::net::body::Intake;
 use crate::net::{self, Door, Drain, Limits, Tls};
+use crate::peer::Pool;
 use crate::rt;
 use crate::settings::Settings;
 use crate::stats::core::CoreStats;
@@ -31,6 +33,8 @@ pub struct CoreSeed {
     pub core: u16,
     pub settings: Settings,
     pub tls: Option<Arc<Tls>>,
+    /// TLS to peers; `None` speaks to them in clear text.
+    pub to_peers: Option<Arc<ClientConfig>>,
     pub readers: Vec<Reader>,
     pub inboxes: Vec<Inbox>,
     pub positions: Positions,
@@ -56,7 +60,7 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
         access_log: seed.settings.process.access_log,
         draining: Rc::default(),
         routes: Rc::default(),
-        elsewhere: Elsewhere::default(),
+        elsewhere: Elsewhere::new(Pool::new(seed.to_peers)),
         intake: Intake::default(),
     };
     let drain = Drain::new();

@@ -45,6 +45,9 @@ pub enum StartFault {
     /// TLS cannot be spoken with the files that there are.
     #[error("cannot speak TLS: {0}")]
     Tls(#[from] TlsFault),
+    /// TLS cannot be spoken to peers with the file that there is.
+    #[error("--peer-ca: {0}")]
+    PeerTls(String),
     /// A port cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -69,7 +72,7 @@ impl StartFault {
     /// answer, 77 for brokers that turn us away, 78 for the machine.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Tls(_) => EXIT_USAGE,
+            Self::Tls(_) | Self::PeerTls(_) => EXIT_USAGE,
             Self::DataDir(_) | Self::Shard { .. } | Self::Unreadable(_) => 73,
             Self::Log(LogFault::Disagrees(_)) => 73,
             Self::Log(LogFault::Unreachable(_)) => 69,

@@ -1,15 +1,19 @@
-//! Joining the cluster, for a node that has peers: after its log has started and before it serves.
+//! Joining the cluster, for a node that has peers: after its log has started and before it serves;
+//! and how it speaks to them.
 //! Starting thread.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
+
+use rustls::ClientConfig;
 
 use super::fault::StartFault;
 use super::order::Order;
 use crate::cluster::thread::{self, Running, Setup};
 use crate::mesh::home::Home;
 use crate::mesh::positions::Positions;
-use crate::settings::Settings;
+use crate::peer;
+use crate::settings::{ProcessSettings, Settings};
 use crate::stats::cluster::ClusterStats;
 use crate::stats::core::CoreStats;
 
@@ -25,6 +29,14 @@ pub struct Joining<'a> {
 
 /// A node's part in its cluster, and what it counts there.
 pub type Joined = (Arc<ClusterStats>, Running);
+
+/// The TLS that peers are spoken to with: where it is said whom to trust, or nothing else is spoken
+/// here, and so by them.
+pub fn tls(process: &ProcessSettings) -> Result<Option<Arc<ClientConfig>>, StartFault> {
+    let speaks = process.tls.as_ref().filter(|tls| tls.peer_ca.is_some() || tls.only);
+    let Some(tls) = speaks.filter(|_| process.gossip.is_some()) else { return Ok(None) };
+    peer::client_tls(tls.peer_ca.as_deref()).map(Some).map_err(StartFault::PeerTls)
+}
 
 impl Joining<'_> {
     /// Joins over `socket`; nothing to do without one. When that fails, everything that `order`

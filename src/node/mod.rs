@@ -170,9 +170,10 @@ fn spawn_cores(
     sockets: Vec<TcpListener>,
     lanes: Vec<Receiver<Message>>,
 ) -> Result<Vec<rt::Joining<()>>, StartFault> {
+    let to_peers = join::tls(&overview.settings.process)?;
     let mut cores = Vec::new();
     for (core, (socket, lane)) in sockets.into_iter().zip(lanes).enumerate() {
-        let seed = seed(core, overview, tls, &inboxes);
+        let seed = CoreSeed { to_peers: to_peers.clone(), ..seed(core, overview, tls, &inboxes) };
         overview.nets.push(seed.net.clone());
         let name = format!("core-{core}");
         let cpu = Some(overview.settings.process.cores[core]);
@@ -199,6 +200,7 @@ fn seed(core: usize, overview: &Overview, tls: Option<&Arc<Tls>>, inboxes: &[Inb
         core: core as u16,
         settings: overview.settings.clone(),
         tls: tls.cloned(),
+        to_peers: None,
         readers: overview.readers.clone(),
         inboxes: inboxes.to_vec(),
         positions: overview.positions.clone(),

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::client::conn::http2::{self, SendRequest};
 
 use super::node::{FULL, Way, causes};
-use super::wire::Wire;
+use super::wire;
 use crate::rt::{self, Sleep};
 
 /// A peer that says nothing for so long is asked for a sign of life, also while nothing is asked
@@ -32,7 +32,7 @@ const HEAD: u32 = 64 << 10;
 /// last answer.
 pub(super) async fn open(way: &Way) -> Result<SendRequest<Full<Bytes>>, String> {
     let socket = rt::connect(&way.place).await.map_err(|fault| fault.to_string())?;
-    let wire = Wire::new(socket, way.tls.clone()).await.map_err(|fault| fault.to_string())?;
+    let wire = wire::over(socket, way.tls.clone()).await.map_err(|fault| fault.to_string())?;
     let shaken = http2::Builder::new(Tasks)
         .timer(Timers)
         .keep_alive_interval(PING_AFTER)

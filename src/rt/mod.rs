@@ -17,6 +17,7 @@ mod on_tokio;
 mod probe;
 mod readiness;
 mod runtime;
+mod secured;
 mod tcp;
 pub mod thread;
 mod timers;
@@ -28,5 +29,6 @@ pub use probe::{Missing, probe};
 pub use runtime::Runtime;
 #[cfg(test)]
 pub(crate) use runtime::on_each;
+pub use secured::Secured;
 pub use tcp::{Listener, Stream, bind};
 pub use timers::{Sleep, sleep, timeout};

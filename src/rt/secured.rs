@@ -7,17 +7,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
-use rustls::ServerConnection;
+use rustls::Connection;
 
-use crate::rt::Stream;
+use super::tcp::Stream;
 
-/// Bytes of replies that wait inside TLS for room in the socket: what leaves by one send.
+/// Bytes that wait inside TLS for room in the socket: what leaves by one send.
 const UNSENT: usize = 64 << 10;
 
 /// The bytes of one connection.
-pub(super) struct Line {
+pub struct Secured {
     socket: Stream,
-    tls: Option<Box<ServerConnection>>,
+    tls: Option<Box<Connection>>,
 }
 
 /// The socket as TLS wants it: it reads and writes at once or says that it would block, and then
@@ -27,29 +27,41 @@ struct Now<'n, 'c> {
     cx: &'n mut Context<'c>,
 }
 
-impl Line {
+impl Secured {
     /// In clear text.
-    pub(super) fn new(socket: Stream) -> Line {
-        Line { socket, tls: None }
+    pub fn new(socket: Stream) -> Secured {
+        Secured { socket, tls: None }
     }
 
     /// Goes on in TLS, of which `first` has been received.
-    pub(super) fn secure(&mut self, mut tls: ServerConnection, first: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When `first` is none of it.
+    pub fn secure(&mut self, tls: impl Into<Connection>, first: &[u8]) -> io::Result<()> {
+        let mut tls = tls.into();
         tls.set_buffer_limit(Some(UNSENT));
-        tls.read_tls(&mut &*first)?;
-        tls.process_new_packets().map_err(broken)?;
+        // To TLS, reading nothing is the end.
+        if !first.is_empty() {
+            tls.read_tls(&mut &*first)?;
+            tls.process_new_packets().map_err(broken)?;
+        }
         self.tls = Some(Box::new(tls));
         Ok(())
     }
 
+    /// The protocol that TLS agreed on; `None` in clear text.
+    pub fn protocol(&self) -> Option<Option<&[u8]>> {
+        self.tls.as_ref().map(|tls| tls.alpn_protocol())
+    }
+
     /// Whether what is written may wait here for room in the socket.
-    pub(super) fn buffers(&self) -> bool {
+    pub fn buffers(&self) -> bool {
         self.tls.is_some()
     }
 
     /// Shakes hands, if TLS is spoken.
-    pub(super) fn poll_secured(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Line { socket, tls: Some(tls) } = self else { return Poll::Ready(Ok(())) };
+    pub fn poll_secured(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Secured { socket, tls: Some(tls) } = self else { return Poll::Ready(Ok(())) };
         let mut now = Now { socket, cx };
         loop {
             ready!(now.poll_push(tls))?;
@@ -63,7 +75,7 @@ impl Line {
     }
 
     /// Receives what nobody will look at; `Ready(0)` at the end.
-    pub(super) fn poll_discard(
+    pub fn poll_discard(
         &mut self,
         cx: &mut Context<'_>,
         bytes: &mut [u8],
@@ -76,7 +88,7 @@ impl Line {
 
 impl Now<'_, '_> {
     /// Takes in what has come; 0 is the end.
-    fn poll_take(&mut self, tls: &mut ServerConnection) -> Poll<io::Result<usize>> {
+    fn poll_take(&mut self, tls: &mut Connection) -> Poll<io::Result<usize>> {
         let taken = ready!(polled(tls.read_tls(self)))?;
         if let Err(fault) = tls.process_new_packets() {
             // The peer may want to know; whether it hears changes nothing.
@@ -87,7 +99,7 @@ impl Now<'_, '_> {
     }
 
     /// Sends what waits.
-    fn poll_push(&mut self, tls: &mut ServerConnection) -> Poll<io::Result<()>> {
+    fn poll_push(&mut self, tls: &mut Connection) -> Poll<io::Result<()>> {
         while tls.wants_write() {
             if ready!(polled(tls.write_tls(self)))? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -135,13 +147,13 @@ fn broken(fault: rustls::Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, fault)
 }
 
-impl Read for Line {
+impl Read for Secured {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let Line { socket, tls } = &mut *self;
+        let Secured { socket, tls } = &mut *self;
         let Some(tls) = tls else { return Pin::new(socket).poll_read(cx, buffer) };
         let (room, mut now) = (buffer.remaining(), Now { socket, cx });
         loop {
@@ -159,7 +171,7 @@ impl Read for Line {
                 return Poll::Ready(Ok(()));
             }
             let taken = now.poll_take(tls)?;
-            // Answers of TLS itself, and replies that nobody pushes while requests are awaited.
+            // Answers of TLS itself, and what nobody pushes while the peer's turn is awaited.
             let _ = now.poll_push(tls)?;
             if ready!(taken) == 0 {
                 return Poll::Ready(Ok(()));
@@ -168,7 +180,7 @@ impl Read for Line {
     }
 }
 
-impl Write for Line {
+impl Write for Secured {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -182,7 +194,7 @@ impl Write for Line {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let Line { socket, tls } = &mut *self;
+        let Secured { socket, tls } = &mut *self;
         let Some(tls) = tls else { return Pin::new(socket).poll_write_vectored(cx, slices) };
         let mut now = Now { socket, cx };
         ready!(now.poll_push(tls))?;
@@ -198,14 +210,14 @@ impl Write for Line {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Line { socket, tls: Some(tls) } => Now { socket, cx }.poll_push(tls),
+            Secured { socket, tls: Some(tls) } => Now { socket, cx }.poll_push(tls),
             // The socket buffers nothing.
-            Line { tls: None, .. } => Poll::Ready(Ok(())),
+            Secured { tls: None, .. } => Poll::Ready(Ok(())),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Line { socket, tls } = &mut *self;
+        let Secured { socket, tls } = &mut *self;
         if let Some(tls) = tls {
             tls.send_close_notify();
             ready!(Now { socket, cx }.poll_push(tls))?;
