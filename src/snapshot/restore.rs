@@ -66,6 +66,9 @@ pub enum RestoreFault {
     /// The shard could not.
     #[error("{0}")]
     Shard(String),
+    /// Who wanted it has gone: nothing failed.
+    #[error("nobody wants it any more")]
+    Unwanted,
 }
 
 /// Restores partitions of one node.
@@ -104,7 +107,7 @@ impl Restorer<'_> {
         let restored = self.look(wish).await;
         match &restored {
             Ok(Some(_)) => self.stats.restores.add(1),
-            Ok(None) => {}
+            Ok(None) | Err(RestoreFault::Unwanted) => {}
             Err(_) => self.stats.restore_failures.add(1),
         }
         restored
@@ -166,7 +169,7 @@ impl Restorer<'_> {
         };
         let position = position(&manifest.about);
         if let Some(proofs) = self.proofs
-            && !proven(proofs, &position).await
+            && !proven(proofs, &position).await?
         {
             let why = "its last record is not the log's, it is of another log under the same name";
             return Ok(Tried::Bad(format!("{}: {why}", found.place)));
@@ -186,6 +189,7 @@ impl Restorer<'_> {
             Err(StreamFault::Job(JobFault::Stage(StageFault::Snapshot(why)))) => {
                 Ok(Tried::Bad(format!("{}: {why}", found.place)))
             }
+            Err(StreamFault::Job(JobFault::Unwanted)) => Err(RestoreFault::Unwanted),
             Err(StreamFault::Job(fault)) => Err(RestoreFault::Shard(fault.to_string())),
         };
         stage.abort().await;
@@ -231,13 +235,14 @@ impl Restorer<'_> {
 }
 
 /// Whether the log has, as far as it still reaches back, the record that the snapshot ends with.
-async fn proven(proofs: &Proving, position: &Position) -> bool {
+async fn proven(proofs: &Proving, position: &Position) -> Result<bool, RestoreFault> {
     let Some(at) = position.next.0.checked_sub(1).filter(|_| position.last != 0) else {
-        return true;
+        return Ok(true);
     };
     let (reply, replied) = oneshot::channel();
     let question = Question { at: Offset(at), hash: position.last, reply };
-    proofs.send(question).await.is_ok() && replied.await.unwrap_or(false)
+    proofs.send(question).await.map_err(|_| RestoreFault::Unwanted)?;
+    replied.await.map_err(|_| RestoreFault::Unwanted)
 }
 
 /// Why a snapshot did not come through.

@@ -13,7 +13,7 @@ use pumice_shards::Reader;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, oneshot};
 
-use super::restore::{AT_ONCE, Restorer, Wish};
+use super::restore::{AT_ONCE, RestoreFault, Restorer, Wish};
 use super::round::Newest;
 use super::take::Spool;
 use crate::mesh::feed::Feeder;
@@ -246,16 +246,17 @@ impl Service {
             biased;
             // What it staged goes when the partition is released.
             () = proofs.closed() => return,
-            restored = restorer.newest(&wish) => restored.map_err(|fault| fault.to_string()),
+            restored = restorer.newest(&wish) => restored,
         };
         match &restored {
             Ok(Some(position)) => {
                 tracing::info!("partition {partition} restored, next offset {}", position.next);
             }
             Ok(None) => tracing::info!("partition {partition} has no snapshot that fits"),
+            Err(RestoreFault::Unwanted) => return,
             Err(why) => tracing::warn!("partition {partition} is not restored: {why}"),
         }
         // The log does not wait any more when the node stops.
-        let _ = reply.send(restored);
+        let _ = reply.send(restored.map_err(|fault| fault.to_string()));
     }
 }
