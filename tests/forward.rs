@@ -20,3 +20,5 @@ mod secure;
 mod server;
 #[path = "forward/single.rs"]
 mod single;
+#[path = "forward/together.rs"]
+mod together;

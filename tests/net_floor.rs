@@ -97,6 +97,8 @@ impl Service for Floor {
     type Body = Full<Bytes>;
     type Answering = Pin<Box<dyn Future<Output = Response<Full<Bytes>>>>>;
     type Noted = usize;
+    type Away = ();
+    type Told = ();
 
     fn answer(&self, request: Request<Incoming>) -> Self::Answering {
         Box::pin(answer(request))

@@ -111,6 +111,8 @@ impl Service for Admin {
     type Body = Full<Bytes>;
     type Answering = Ready<Answer>;
     type Noted = ();
+    type Away = ();
+    type Told = ();
 
     fn answer(&self, request: Request<Incoming>) -> Ready<Answer> {
         ready(answer(&self.0, &request))

@@ -47,6 +47,11 @@ pub fn raw_json(status: StatusCode, body: impl Into<Body>) -> Answer {
     typed(status, JSON, body.into())
 }
 
+/// Bytes for another node.
+pub fn bytes(status: StatusCode, body: impl Into<Body>) -> Answer {
+    typed(status, HeaderValue::from_static("application/octet-stream"), body.into())
+}
+
 /// A JSON answer on FireScroll's routes that is written already, newline included.
 pub fn fire_json(status: StatusCode, body: impl Into<Body>) -> Answer {
     typed(status, FIRE_JSON, body.into())

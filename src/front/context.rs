@@ -11,6 +11,7 @@ use pumice_model::time::Millis;
 use pumice_shards::{Fault, Reader, View};
 
 use super::elsewhere::Elsewhere;
+use super::looks::Looks;
 use super::problem::Problem;
 use crate::clock;
 use crate::mesh::inbox::Inbox;
@@ -48,6 +49,8 @@ pub struct Context {
     pub routes: Rc<RefCell<Option<Arc<Routes>>>>,
     /// The other nodes.
     pub elsewhere: Elsewhere,
+    /// What reads for other nodes are answered with.
+    pub looks: RefCell<Looks>,
 }
 
 impl Context {

@@ -88,6 +88,16 @@ impl Elsewhere {
         Self { pool, ..Self::default() }
     }
 
+    /// Whether a node could be reached when it was last tried, or was never tried.
+    pub fn is_well(&self, node: &Node) -> bool {
+        self.pool.is_well(&node.http)
+    }
+
+    /// How soon an answer is late.
+    pub fn late(&self) -> Duration {
+        self.pace.late()
+    }
+
     /// Lets go of nodes that are no members any more.
     fn weed(&self, routes: &Routes) {
         if self.version.replace(routes.version) != routes.version {
@@ -252,7 +262,7 @@ fn sorted_by_health(
 ) -> Vec<usize> {
     context.elsewhere.weed(routes);
     let mut nodes: Vec<usize> = nodes.filter(|node| *node < routes.nodes.len()).collect();
-    nodes.sort_by_key(|node| !context.elsewhere.pool.is_well(&routes.nodes[*node].http));
+    nodes.sort_by_key(|node| !context.elsewhere.is_well(&routes.nodes[*node]));
     nodes.truncate(TRIES);
     nodes
 }

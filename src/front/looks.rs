@@ -18,7 +18,8 @@ use crate::net::{Field, Short};
 use crate::stats::progress::Lag;
 use crate::stats::route::{Route, STATUSES, status_index};
 
-const JSON: &str = "application/json";
+/// The content type of every answer to a look.
+pub const JSON: &str = "application/json";
 
 /// Reads noted and not answered yet, and the buffers they are answered with.
 #[derive(Default)]
@@ -58,12 +59,8 @@ impl Looks {
     /// Notes a read of one record without parameters; false when `target` is anything else, or
     /// nothing that a look can answer.
     pub fn note(&mut self, context: &Context, target: &str) -> bool {
-        let Some((pk, sk)) = target.strip_prefix("/v1/records/").and_then(|k| k.split_once('/'))
-        else {
-            return false;
-        };
         let start = self.keys.len();
-        let look = take(&mut self.keys, &mut self.decoded, pk, sk, context);
+        let look = take(&mut self.keys, &mut self.decoded, target, context);
         match look {
             Some(look) => self.looks.push(look),
             None => self.keys.truncate(start),
@@ -114,25 +111,27 @@ impl Looks {
 
 /// Decodes the keys of a path onto `keys`; `None` when they are none, or need more than a look to
 /// be told so.
-fn take(
-    keys: &mut String,
-    decoded: &mut Vec<u8>,
-    pk: &str,
-    sk: &str,
-    context: &Context,
-) -> Option<Look> {
+fn take(keys: &mut String, decoded: &mut Vec<u8>, target: &str, context: &Context) -> Option<Look> {
     let start = keys.len();
-    decode_onto(keys, decoded, pk)?;
-    let middle = keys.len();
-    decode_onto(keys, decoded, sk)?;
-    let (pk, sk) = (&keys[start..middle], &keys[middle..]);
-    check_keys(pk, sk).ok()?;
-    let partition = context.partition(pk);
+    let middle = read_keys(keys, decoded, target)?;
+    let partition = context.partition(&keys[start..middle]);
     if !context.answers(partition) {
         return None;
     }
     let shard = context.shard(partition);
     Some(Look { shard, partition, pk: start, sk: middle, end: keys.len() })
+}
+
+/// Decodes the keys of a path to the end of `keys`: where the sk begins. `None`, with anything
+/// added, when the path has none.
+pub fn read_keys(keys: &mut String, decoded: &mut Vec<u8>, target: &str) -> Option<usize> {
+    let (pk, sk) = target.strip_prefix("/v1/records/")?.split_once('/')?;
+    let start = keys.len();
+    decode_onto(keys, decoded, pk)?;
+    let middle = keys.len();
+    decode_onto(keys, decoded, sk)?;
+    check_keys(&keys[start..middle], &keys[middle..]).ok()?;
+    Some(middle)
 }
 
 impl Look {

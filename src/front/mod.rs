@@ -3,6 +3,7 @@
 //! home by ticket. Knows no LMDB and no socket.
 
 mod answer;
+mod away;
 mod body;
 pub mod context;
 pub mod elsewhere;
@@ -16,6 +17,7 @@ mod problem;
 mod read;
 mod receive;
 mod scatter;
+mod shorts;
 mod target;
 mod v1;
 mod wants;
@@ -31,6 +33,7 @@ use http::{Method, Request, StatusCode, Uri};
 use pumice_model::wire::{self, NamespaceBody};
 
 use answer::Answer;
+use away::{Away, Told};
 use body::Body;
 use context::Context;
 use looks::Looks;
@@ -38,7 +41,7 @@ use problem::Problem;
 use target::Target;
 
 use crate::net::body::Incoming;
-use crate::net::{Service, Short};
+use crate::net::{Asking, Service, Short};
 use crate::stats::route::Route;
 
 /// An answer that is there at once, or one that something is awaited for.
@@ -58,9 +61,18 @@ impl Service for Front {
     type Body = Body;
     type Answering = Answering;
     type Noted = Looks;
+    type Away = Away;
+    type Told = Told;
 
-    const MATTERS: &'static [&'static str] =
-        &["if-match", "if-none-match", "if-modified-since", wire::MIN_OFFSETS, wire::MAX_LAG_MS];
+    const MATTERS: &'static [&'static str] = &[
+        "if-match",
+        "if-none-match",
+        "if-modified-since",
+        wire::MIN_OFFSETS,
+        wire::MAX_LAG_MS,
+        wire::TIMEOUT_MS,
+        wire::FORWARDED,
+    ];
 
     fn answer(&self, request: Request<Incoming>) -> Answering {
         handle(&self.0, request)
@@ -73,6 +85,18 @@ impl Service for Front {
 
     fn look(&self, noted: &mut Looks, reply: &mut dyn FnMut(usize, &Short<'_>)) {
         noted.answer(&self.0, reply);
+    }
+
+    fn note_away(&self, away: &mut Away, id: u32, target: &str) -> bool {
+        !self.0.access_log && away.note(&self.0, id, target)
+    }
+
+    fn ask(&self, away: &mut Away) -> Vec<Asking<Told>> {
+        away.ask(&self.0)
+    }
+
+    fn tell(&self, told: &Told, with: &mut dyn FnMut(u32, Result<&Short<'_>, &str>)) {
+        told.tell(&self.0, with);
     }
 }
 
@@ -141,6 +165,7 @@ async fn v1(
         Target::Record(pk, sk) => v1::record::serve(context, request, &pk, &sk).await,
         Target::List(pk) => v1::list::serve(context, request, pk.into_owned()).await,
         Target::GetMany => v1::get_many::serve(context, request).await,
+        Target::Look => v1::look::serve(context, request).await,
         Target::Batch => v1::batch::serve(context, request).await,
         Target::Namespace => about(&request, namespace(context)),
         Target::Routes => about(&request, v1::routes::answer(context)),

@@ -218,6 +218,18 @@ const OPERATIONS: &[Operation] = &[
     },
     Operation {
         method: "post",
+        path: "/v1/records:look",
+        summary: "Between nodes: paths of records, a line each; those that are here, in bytes",
+        parameters: &[],
+        request: None,
+        answers: &[
+            ("200", "what is here of them, of 256 KiB of records at most", None),
+            INVALID,
+            LARGE,
+        ],
+    },
+    Operation {
+        method: "post",
         path: "/v1/batch",
         summary: "Puts and deletes of one partition, all of them or none",
         parameters: &[WAIT, WRITE_ID],

@@ -23,6 +23,8 @@ pub enum Target<'p> {
     List(Cow<'p, str>),
     /// `/v1/records:get`.
     GetMany,
+    /// `/v1/records:look`.
+    Look,
     /// `/v1/batch`.
     Batch,
     /// `/v1/namespace`.
@@ -51,6 +53,7 @@ impl<'p> Target<'p> {
             "/up" => Self::Up,
             "/ready" => Self::Ready,
             "/v1/records:get" => Self::GetMany,
+            "/v1/records:look" => Self::Look,
             "/v1/batch" => Self::Batch,
             "/v1/namespace" => Self::Namespace,
             "/v1/routes" => Self::Routes,
@@ -74,6 +77,7 @@ impl<'p> Target<'p> {
             Self::Record(..) => Route::Get,
             Self::List(_) => Route::List,
             Self::GetMany => Route::GetMany,
+            Self::Look => Route::Look,
             Self::Batch => Route::Batch,
             Self::Namespace | Self::Routes | Self::OpenApi => Route::About,
             Self::Fire(_) | Self::Unknown | Self::Foreign => Route::Other,

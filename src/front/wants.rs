@@ -61,6 +61,17 @@ impl Wants {
         })
     }
 
+    /// Any state that is answered, until `deadline`.
+    pub fn nothing(deadline: Instant) -> Self {
+        Self {
+            at_least: Vec::new(),
+            max_lag: None,
+            patience: deadline,
+            deadline,
+            is_forwarded: false,
+        }
+    }
+
     /// The same, with another deadline.
     pub fn until(self, deadline: Instant) -> Self {
         Self { deadline, ..self }

@@ -25,7 +25,7 @@ use futures_util::future::select;
 
 pub use drain::Drain;
 pub use limits::Limits;
-pub use service::{Field, Service, Short};
+pub use service::{Asking, Field, Service, Short};
 pub use tls::{Tls, TlsFault};
 
 use crate::rt::{self, Listener, Stream};

@@ -1,9 +1,10 @@
 //! What a listener's requests are answered by. A request that needs no more than a look at the
 //! store may be noted first, and all that were noted while one receive was read are then answered
-//! together. On the core of the connections; must not block.
+//! together, here or by another node. On the core of the connections; must not block.
 
 use std::error::Error;
 use std::future::Future;
+use std::pin::Pin;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -19,6 +20,10 @@ pub trait Service: 'static {
     type Answering: Future<Output = Response<Self::Body>> + 'static;
     /// Requests that were noted, with the buffers to answer them; used again and again.
     type Noted: Default;
+    /// Requests that others are asked for, gathered while one receive is read.
+    type Away: Default;
+    /// What others have told.
+    type Told: 'static;
 
     /// Fields in lower case that change what a look at the store answers: a request with one of
     /// them is never noted.
@@ -36,7 +41,26 @@ pub trait Service: 'static {
     /// which it is, counted from 0 as they were noted. The looks begin with this call, hence after
     /// the receive that brought the requests.
     fn look(&self, noted: &mut Self::Noted, reply: &mut dyn FnMut(usize, &Short<'_>));
+
+    /// Gathers a request that [`Self::note`] would note if its answer were here, to ask others for
+    /// it with all that came with it; `id` is what the connection knows it by. False, and nothing
+    /// gathered, when there is nobody to ask.
+    fn note_away(&self, _: &mut Self::Away, _id: u32, _target: &str) -> bool {
+        false
+    }
+
+    /// Asks for all that was gathered, and empties `away`.
+    fn ask(&self, _: &mut Self::Away) -> Vec<Asking<Self::Told>> {
+        Vec::new()
+    }
+
+    /// Tells what came of each request by its id: its answer, or its target when nobody gave one
+    /// and it is to be answered as any other.
+    fn tell(&self, _: &Self::Told, _: &mut dyn FnMut(u32, Result<&Short<'_>, &str>)) {}
 }
+
+/// Others are being asked.
+pub type Asking<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// A field of an answer; its name in lower case.
 pub type Field<'r> = (&'static str, &'r [u8]);

@@ -61,6 +61,7 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
         draining: Rc::default(),
         routes: Rc::default(),
         elsewhere: Elsewhere::new(Pool::new(seed.to_peers)),
+        looks: Default::default(),
         intake: Intake::default(),
     };
     let drain = Drain::new();

@@ -27,6 +27,8 @@ pub enum Route {
     List,
     /// `POST /v1/records:get`.
     GetMany,
+    /// `POST /v1/records:look`.
+    Look,
     /// `POST /v1/batch`.
     Batch,
     /// `GET /openapi.json` and `GET /v1/namespace`.
@@ -37,7 +39,7 @@ pub enum Route {
 
 impl Route {
     /// Every route, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Probe,
         Self::FirePut,
         Self::FireDelete,
@@ -49,6 +51,7 @@ impl Route {
         Self::Delete,
         Self::List,
         Self::GetMany,
+        Self::Look,
         Self::Batch,
         Self::About,
         Self::Other,
@@ -68,6 +71,7 @@ impl Route {
             Self::Delete => "v1_delete",
             Self::List => "v1_list",
             Self::GetMany => "v1_get_many",
+            Self::Look => "v1_look",
             Self::Batch => "v1_batch",
             Self::About => "about",
             Self::Other => "other",

@@ -12,6 +12,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/records/{pk}/{sk}", "GET, HEAD, PUT, DELETE"),
     ("/v1/records/{pk}", "GET"),
     ("/v1/records:get", "POST"),
+    ("/v1/records:look", "POST"),
     ("/v1/batch", "POST"),
     ("/v1/namespace", "GET"),
     ("/v1/routes", "GET"),

@@ -23,6 +23,7 @@ use pumice::owner::{Joining, Owner, Source};
 use pumice::peer::Pool;
 use pumice::rt::{self, Runtime};
 use pumice::settings::ClusterSettings;
+use pumice::stats::core::CoreStats;
 use pumice::stats::progress::{Following, Progress};
 use pumice_model::hash::Hash;
 use pumice_model::holding::Holding;
@@ -43,6 +44,7 @@ pub struct Node {
     pub http: SocketAddr,
     pub progress: Arc<Progress>,
     pub positions: Positions,
+    pub stats: Arc<CoreStats>,
     home: Home,
     core: Option<rt::Joining<()>>,
     owner: Option<Joining>,
@@ -55,6 +57,7 @@ struct Seed {
     inbox: Inbox,
     positions: Positions,
     progress: Arc<Progress>,
+    stats: Arc<CoreStats>,
     lane: Receiver<Message>,
     tls: Option<Secured>,
     socket: std::net::TcpListener,
@@ -125,11 +128,22 @@ impl Node {
         }
         let socket = rt::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let http = socket.local_addr().unwrap();
-        let (at, known) = (positions.clone(), progress.clone());
-        let seed = Seed { reader, inbox, positions: at, progress: known, lane, tls, socket };
+        let (at, known, stats) = (positions.clone(), progress.clone(), Arc::<CoreStats>::default());
+        let counts = stats.clone();
+        let seed = Seed {
+            reader,
+            inbox,
+            positions: at,
+            progress: known,
+            stats: counts,
+            lane,
+            tls,
+            socket,
+        };
         let core = runtime.spawn(id, None, move || serve(seed)).unwrap();
         let (core, owner) = (Some(core), Some(owner));
-        Self { id: id.to_owned(), http, progress, positions, home, core, owner, _dir: dir }
+        let id = id.to_owned();
+        Self { id, http, progress, positions, stats, home, core, owner, _dir: dir }
     }
 
     /// Starts `count` nodes, `n0` and so on, which all hold every partition and know it.
@@ -242,12 +256,13 @@ async fn serve(seed: Seed) {
         tickets: Tickets::new(0),
         positions: seed.positions,
         progress: Some(seed.progress),
-        stats: Arc::default(),
+        stats: seed.stats,
         access_log: false,
         intake: Intake::default(),
         draining: Rc::default(),
         routes: Rc::default(),
         elsewhere: Elsewhere::new(Pool::new(others)),
+        looks: Default::default(),
     };
     let drain = Drain::new();
     let (tickets, routes, start) = (context.tickets.clone(), context.routes.clone(), drain.clone());

@@ -99,6 +99,8 @@ impl Service for Player {
     type Body = Body;
     type Answering = Pin<Box<dyn Future<Output = Response<Body>>>>;
     type Noted = ();
+    type Away = ();
+    type Told = ();
 
     fn answer(&self, request: Request<Incoming>) -> Self::Answering {
         if request.uri().path() == "/up" {

@@ -1,8 +1,10 @@
-//! Pumice's own routes: one record, many records, a page of a pk, a batch, where partitions are.
+//! Pumice's own routes: one record, many records, a page of a pk, a batch, where partitions are,
+//! and what nodes ask each other.
 //! On the core that serves the request.
 
 pub mod batch;
 pub mod get_many;
 pub mod list;
+pub mod look;
 pub mod record;
 pub mod routes;

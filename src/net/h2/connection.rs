@@ -19,11 +19,11 @@ use super::request::Block;
 use super::settings::{self, Settings, WINDOW};
 use super::streams::Streams;
 use super::window::{Inbound, Window};
-use crate::net::Service;
 use crate::net::date::Date;
 use crate::net::limits::Limits;
 use crate::net::round::Notes;
 use crate::net::watch::Peer;
+use crate::net::{Asking, Service};
 
 /// The dynamic table that we give a peer: what it may assume before it knows better.
 const TABLE: usize = 4_096;
@@ -42,6 +42,7 @@ pub struct Core<S: Service> {
     pub(super) notes: Notes<S>,
     /// The streams of what was noted, in order; 0 where the peer has taken the request back.
     pub(super) ids: Vec<u32>,
+    pub(super) away: S::Away,
     pub(super) date: Date,
 }
 
@@ -52,6 +53,7 @@ impl<S: Service> Default for Core<S> {
             head: Head::default(),
             notes: Notes::default(),
             ids: Vec::new(),
+            away: S::Away::default(),
             date: Date::default(),
         }
     }
@@ -80,6 +82,8 @@ pub struct Connection<S: Service> {
     pub(super) block: Option<Box<Block>>,
     pub(super) streams: Streams<S::Body>,
     pub(super) working: FuturesUnordered<Work<S>>,
+    /// What others are asked for; none until there is any.
+    pub(super) asking: Option<FuturesUnordered<Asking<S::Told>>>,
     pub(super) calm: Calm,
     pub(super) has_settings: bool,
     pub(super) leaving: Leaving,
@@ -123,6 +127,7 @@ impl<S: Service> Connection<S> {
             block: None,
             streams: Streams::new(),
             working: FuturesUnordered::new(),
+            asking: None,
             calm: Calm::new(limits.h2_pending_resets, limits.h2_error_resets, beat),
             has_settings: false,
             leaving: Leaving::No,
@@ -156,6 +161,7 @@ impl<S: Service> Connection<S> {
         if core.notes.seat.is_none() {
             self.look(core);
         }
+        self.ask(core);
         done
     }
 
@@ -198,6 +204,8 @@ impl<S: Service> Connection<S> {
             return;
         }
         loop {
+            // First, since what others have not answered gets a handler, which begins below.
+            self.hear(core, cx);
             while let Poll::Ready(Some(worked)) = self.working.poll_next_unpin(cx) {
                 if let Ok((id, response)) = worked {
                     self.answer(core, id, response);
@@ -207,6 +215,7 @@ impl<S: Service> Connection<S> {
                 break;
             }
         }
+        self.is_held |= self.is_full() && self.asking.is_some();
         self.streams.each().for_each(|(_, stream)| stream.has_run = true);
         self.give_windows();
     }
@@ -287,7 +296,7 @@ impl<S: Service> Connection<S> {
         frame::goaway(&mut self.out, self.streams.last, reason, text);
         self.fault = Some(fault);
         self.streams.clear();
-        self.working = FuturesUnordered::new();
+        (self.working, self.asking) = (FuturesUnordered::new(), None);
     }
 
     /// Ends a stream for a fault of the peer's, or because it is one too many.

@@ -3,6 +3,7 @@
 //! the core that accepted the connection; a peer must never make it hold or do more than
 //! [`super::Limits`] say.
 
+mod away;
 mod body;
 mod calm;
 mod connection;

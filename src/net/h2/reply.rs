@@ -14,7 +14,7 @@ use hyper::body::Body;
 use super::connection::{Connection, Core, Leaving};
 use super::frame::{self, Reason};
 use super::streams::{Debt, Sending, Stream};
-use super::window::{Inbound, Window};
+use super::window::Window;
 use crate::net::{Service, Short};
 
 /// Bytes of bodies that one look should not make more of.
@@ -44,11 +44,12 @@ impl<S: Service> Connection<S> {
         }
         let (date, service) = (date.now(), self.service.clone());
         let mut made = 0;
+        let initial = self.theirs.initial_window;
         notes.look(&service, &mut |number, short| {
             made += short.body.len();
             match ids[number] {
                 0 => {}
-                id => self.short(id, short, date),
+                id => self.short(id, short, date, Window::new(initial)),
             }
         });
         self.looks = match made {
@@ -59,8 +60,9 @@ impl<S: Service> Connection<S> {
         ids.clear();
     }
 
-    fn short(&mut self, id: u32, short: &Short<'_>, date: &[u8]) {
-        let room = self.window.room().min(self.theirs.initial_window as usize);
+    /// Writes an answer to a stream that has this window and is not open any more.
+    pub(super) fn short(&mut self, id: u32, short: &Short<'_>, date: &[u8], window: Window) {
+        let room = self.window.room().min(window.room());
         let fits = short.body.len() <= room;
         let Self { out, encoder, .. } = self;
         let start = frame::begin_headers(out);
@@ -76,7 +78,7 @@ impl<S: Service> Connection<S> {
         encoder.literal(out, b"content-length", length.as_bytes());
         frame::end_headers(out, start, id, short.body.is_empty(), self.theirs.max_frame);
         if !fits {
-            return self.send_later(id, Bytes::copy_from_slice(short.body));
+            return self.send_later(id, Bytes::copy_from_slice(short.body), window);
         }
         self.calm.sends(short.body.len());
         self.window.take(short.body.len());
@@ -89,20 +91,9 @@ impl<S: Service> Connection<S> {
 
     /// The peer's windows have no room for a body that is at hand.
     #[cold]
-    fn send_later(&mut self, id: u32, piece: Bytes) {
-        let stream = Stream {
-            window: Window::new(self.theirs.initial_window),
-            inbound: Inbound::new(0),
-            feed: None,
-            handler: None,
-            has_run: true,
-            is_head: false,
-            reply: Some(Sending { body: None, piece }),
-            is_answered: false,
-            is_ready: false,
-            debt: None,
-        };
-        self.streams.open(id, stream);
+    fn send_later(&mut self, id: u32, piece: Bytes, window: Window) {
+        let reply = Some(Sending { body: None, piece });
+        self.streams.open(id, Stream { reply, ..Stream::waiting(window) });
         self.streams.wake(id);
     }
 

@@ -2,8 +2,8 @@
 //! 8.1). A GET that a look can answer is noted; every other request becomes a stream. On the core
 //! of the connection; must decode every header block, answered or not.
 
-use futures_util::future::{abortable, join, ready};
-use http::Method;
+use futures_util::future::{AbortHandle, abortable, join, ready};
+use http::{Method, Request};
 
 use super::body::{self, Feed};
 use super::calm;
@@ -113,6 +113,13 @@ impl<S: Service> Connection<S> {
             }
             return Ok(());
         }
+        if is_last
+            && let Some(target) = core.head.plain_get()
+            && self.service.note_away(&mut core.away, id, target)
+        {
+            self.streams.open(id, Stream::waiting(Window::new(self.theirs.initial_window)));
+            return Ok(());
+        }
         self.open(core, id, is_last)
     }
 
@@ -168,25 +175,25 @@ impl<S: Service> Connection<S> {
             (Some(feed), Incoming::Stream(inflow))
         };
         let is_head = request.method() == Method::HEAD;
-        let answering = self.service.answer(request.map(|()| incoming));
+        let handler = self.handle(id, request.map(|()| incoming));
+        let stream = Stream {
+            inbound: Inbound::new(self.limits.h2_stream_window),
+            feed,
+            handler: Some(handler),
+            has_run: false,
+            is_head,
+            ..Stream::waiting(Window::new(self.theirs.initial_window))
+        };
+        self.streams.open(id, stream);
+        Ok(())
+    }
+
+    /// Lets a handler begin.
+    pub(super) fn handle(&mut self, id: u32, request: Request<Incoming>) -> AbortHandle {
+        let answering = self.service.answer(request);
         let (work, handler) = abortable(join(ready(id), answering));
         self.working.push(work);
-        self.streams.open(
-            id,
-            Stream {
-                window: Window::new(self.theirs.initial_window),
-                inbound: Inbound::new(self.limits.h2_stream_window),
-                feed,
-                handler: Some(handler),
-                has_run: false,
-                is_head,
-                reply: None,
-                is_answered: false,
-                is_ready: false,
-                debt: None,
-            },
-        );
-        Ok(())
+        handler
     }
 
     pub(super) fn data(

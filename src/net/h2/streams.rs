@@ -82,6 +82,22 @@ pub struct Streams<B> {
 }
 
 impl<B> Stream<B> {
+    /// One whose request has ended and which has no handler.
+    pub fn waiting(window: Window) -> Self {
+        Stream {
+            window,
+            inbound: Inbound::new(0),
+            feed: None,
+            handler: None,
+            has_run: true,
+            is_head: false,
+            reply: None,
+            is_answered: false,
+            is_ready: false,
+            debt: None,
+        }
+    }
+
     /// Bytes of its reply that are at hand and not sent.
     pub fn piece(&self) -> usize {
         self.reply.as_ref().map_or(0, |reply| reply.piece.len())

@@ -29,6 +29,8 @@ impl Service for Echo {
     type Body = Full<Bytes>;
     type Answering = Ready<Response<Full<Bytes>>>;
     type Noted = Vec<String>;
+    type Away = ();
+    type Told = ();
 
     fn answer(&self, _: Request<Incoming>) -> Self::Answering {
         std::future::ready(Response::default())

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod away;
 mod floods;
 mod flow;
 mod heads;
@@ -11,8 +12,10 @@ mod random;
 mod states;
 mod steering;
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -26,16 +29,24 @@ use super::hpack::{Decoder, Scratch};
 use crate::net::body::Incoming;
 use crate::net::limits::Limits;
 use crate::net::watch::{Member, Watch};
-use crate::net::{Service, Short};
+use crate::net::{Asking, Service, Short};
+
+thread_local! {
+    /// Whether others have answered by now.
+    static OTHERS_TELL: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Answers `/look/N` by a look, and the rest by a handler: `/N` with that many bytes, `/length`
-/// with the length of the request's body, `/never` not at all.
+/// with the length of the request's body, `/never` not at all. Others are asked for `/away/N`: they
+/// answer with so many bytes, or, when `N` is no number, not.
 struct Sample;
 
 impl Service for Sample {
     type Body = Full<Bytes>;
     type Answering = LocalBoxFuture<'static, Response<Full<Bytes>>>;
     type Noted = Vec<usize>;
+    type Away = Vec<(u32, String)>;
+    type Told = Vec<(u32, String)>;
 
     const MATTERS: &'static [&'static str] = &["if-match"];
 
@@ -67,6 +78,37 @@ impl Service for Sample {
             let fields = [("etag", b"\"0-1\"".as_slice())];
             let content_type = "application/json";
             reply(number, &Short { status: 200, content_type, fields: &fields, body: &body });
+        }
+    }
+
+    fn note_away(&self, away: &mut Self::Away, id: u32, target: &str) -> bool {
+        let is_away = target.starts_with("/away/");
+        away.extend(is_away.then(|| (id, target.to_owned())));
+        is_away
+    }
+
+    fn ask(&self, away: &mut Self::Away) -> Vec<Asking<Self::Told>> {
+        let asked = std::mem::take(away);
+        if asked.is_empty() {
+            return Vec::new();
+        }
+        vec![Box::pin(poll_fn(move |cx| {
+            cx.waker().wake_by_ref();
+            if OTHERS_TELL.get() { Poll::Ready(asked.clone()) } else { Poll::Pending }
+        }))]
+    }
+
+    fn tell(&self, told: &Self::Told, with: &mut dyn FnMut(u32, Result<&Short<'_>, &str>)) {
+        for (id, target) in told {
+            let (status, content_type, fields) = (200, "application/json", &[][..]);
+            match target["/away/".len()..].parse() {
+                Ok(length) => {
+                    let body = vec![b'x'; length];
+                    with(*id, Ok(&Short { status, content_type, fields, body: &body }));
+                }
+                // As if it were /5.
+                Err(_) => with(*id, Err("/5")),
+            }
         }
     }
 }
