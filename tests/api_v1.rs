@@ -7,6 +7,8 @@ mod server;
 
 #[path = "api_v1/about.rs"]
 mod about;
+#[path = "api_v1/all.rs"]
+mod all;
 #[path = "api_v1/http2.rs"]
 mod http2;
 #[path = "api_v1/keys_and_values.rs"]

@@ -350,6 +350,14 @@ pub async fn whole(
     }
 }
 
+/// How old a peer's answer may be.
+pub fn lag(headers: &HeaderMap) -> Lag {
+    match headers.get(wire::LAG_MS).map(|lag| lag.to_str().unwrap_or_default()) {
+        None => Lag::None,
+        Some(text) => text.parse().map_or(Lag::Unknown, Lag::Ms),
+    }
+}
+
 /// A peer's answer, as it is told to the client.
 fn passed_back(answer: Response<peer::Body>, node: &Node) -> Answer {
     let (head, body) = answer.into_parts();

@@ -10,6 +10,7 @@ pub mod elsewhere;
 mod firescroll;
 mod keys;
 mod looks;
+mod merged;
 pub mod openapi;
 mod pace;
 mod pages;
@@ -164,6 +165,7 @@ async fn v1(
     match target {
         Target::Record(pk, sk) => v1::record::serve(context, request, &pk, &sk).await,
         Target::List(pk) => v1::list::serve(context, request, pk.into_owned()).await,
+        Target::All => v1::all::serve(context, request).await,
         Target::GetMany => v1::get_many::serve(context, request).await,
         Target::Look => v1::look::serve(context, request).await,
         Target::Batch => v1::batch::serve(context, request).await,

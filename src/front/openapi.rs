@@ -198,6 +198,22 @@ const OPERATIONS: &[Operation] = &[
         answers: &[("200", "the page", Some(schema!(wire::ListResponse<'static>))), INVALID, AWAY],
     },
     Operation {
+        method: "get",
+        path: "/v1/records",
+        summary: "A page of the records of all partitions by pk and sk, whole or an error",
+        parameters: &[
+            ("prefix", "query", "what every pk begins with"),
+            ("partitions", "query", "P,P,..: only these"),
+            ("next", "query", "the token of the page before"),
+            ("limit", "query", "1 to 10000, default 1000; 8 MiB end a page sooner"),
+            MIN_OFFSETS,
+            MAX_LAG,
+            TIMEOUT,
+        ],
+        request: None,
+        answers: &[("200", "the page", Some(schema!(wire::ListResponse<'static>))), INVALID, AWAY],
+    },
+    Operation {
         method: "post",
         path: "/v1/records:get",
         summary: "Many records by key, in request order",

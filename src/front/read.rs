@@ -13,14 +13,19 @@ use crate::stats::progress::Lag;
 /// Says with `pumice-lag-ms` how old the answer may be, when any of its partitions is behind.
 pub fn with_lag(
     context: &Context,
-    mut answer: Answer,
+    answer: Answer,
     partitions: impl IntoIterator<Item = Partition>,
 ) -> Answer {
     let worst = partitions.into_iter().map(|partition| context.lag(partition)).max();
-    let value = match worst {
-        None | Some(Lag::None) => return answer,
-        Some(Lag::Ms(ms)) => header_value(ms.to_string()),
-        Some(Lag::Unknown) => HeaderValue::from_static("unknown"),
+    saying_lag(answer, worst.unwrap_or(Lag::None))
+}
+
+/// The same of an age that is known.
+pub fn saying_lag(mut answer: Answer, lag: Lag) -> Answer {
+    let value = match lag {
+        Lag::None => return answer,
+        Lag::Ms(ms) => header_value(ms.to_string()),
+        Lag::Unknown => HeaderValue::from_static("unknown"),
     };
     answer.headers_mut().insert(wire::LAG_MS, value);
     answer

@@ -10,7 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::header::ACCEPT_ENCODING;
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, Method, Uri};
 use pumice_model::ids::Partition;
 use pumice_model::wire::{self, code};
 
@@ -19,6 +19,7 @@ use super::context::Context;
 use super::elsewhere::{self, Outgoing, Tried};
 use super::keys::{KeyStyle, Keys};
 use super::problem::Problem;
+use super::read;
 use super::wants::Wants;
 use crate::mesh::routes::Routes;
 use crate::stats::progress::Lag;
@@ -61,7 +62,8 @@ pub struct Dialect {
 
 /// Where a key may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+pub enum Place {
+    /// From what this node has.
     Here,
     /// At a node, by its place in the routes.
     At(usize),
@@ -132,8 +134,9 @@ pub async fn get(
     scatter.answer().map(Some)
 }
 
-/// Here where it is answered, else at the others, and at the last from what there is of it.
-fn plan(
+/// Where a partition is to be tried: here where it is answered, else at the others, and at the last
+/// from what there is of it.
+pub fn plan(
     context: &Context,
     routes: &Routes,
     wants: &Wants,
@@ -268,11 +271,7 @@ impl Scatter<'_> {
                 *got.get_mut(index).ok_or_else(strange)? = Got::Unavailable;
             }
         }
-        let lag = match headers.get(wire::LAG_MS).map(|lag| lag.to_str().unwrap_or_default()) {
-            None => Lag::None,
-            Some(text) => text.parse().map_or(Lag::Unknown, Lag::Ms),
-        };
-        Ok(Part { got, lag })
+        Ok(Part { got, lag: elsewhere::lag(&headers) })
     }
 
     fn key(&self, index: usize) -> Key<'_> {
@@ -331,14 +330,7 @@ impl Scatter<'_> {
         if !named.is_empty() {
             headers.insert(wire::UNAVAILABLE, header_value(named));
         }
-        match self.lag {
-            Lag::None => {}
-            Lag::Ms(ms) => drop(headers.insert(wire::LAG_MS, ms.into())),
-            Lag::Unknown => {
-                headers.insert(wire::LAG_MS, HeaderValue::from_static("unknown"));
-            }
-        }
-        Ok(answer)
+        Ok(read::saying_lag(answer, self.lag))
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Target<'p> {
     Record(Cow<'p, str>, Cow<'p, str>),
     /// `/v1/records/{pk}`.
     List(Cow<'p, str>),
+    /// `/v1/records`.
+    All,
     /// `/v1/records:get`.
     GetMany,
     /// `/v1/records:look`.
@@ -52,6 +54,7 @@ impl<'p> Target<'p> {
         Ok(match path {
             "/up" => Self::Up,
             "/ready" => Self::Ready,
+            "/v1/records" => Self::All,
             "/v1/records:get" => Self::GetMany,
             "/v1/records:look" => Self::Look,
             "/v1/batch" => Self::Batch,
@@ -75,7 +78,7 @@ impl<'p> Target<'p> {
             Self::Record(..) if method == Method::PUT => Route::Put,
             Self::Record(..) if method == Method::DELETE => Route::Delete,
             Self::Record(..) => Route::Get,
-            Self::List(_) => Route::List,
+            Self::List(_) | Self::All => Route::List,
             Self::GetMany => Route::GetMany,
             Self::Look => Route::Look,
             Self::Batch => Route::Batch,

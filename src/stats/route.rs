@@ -23,7 +23,7 @@ pub enum Route {
     Put,
     /// `DELETE` of one record.
     Delete,
-    /// `GET /v1/records/{pk}`.
+    /// `GET /v1/records/{pk}` and `GET /v1/records`.
     List,
     /// `POST /v1/records:get`.
     GetMany,

@@ -11,6 +11,7 @@ use crate::{Api, JSON, error};
 const ROUTES: &[(&str, &str)] = &[
     ("/v1/records/{pk}/{sk}", "GET, HEAD, PUT, DELETE"),
     ("/v1/records/{pk}", "GET"),
+    ("/v1/records", "GET"),
     ("/v1/records:get", "POST"),
     ("/v1/records:look", "POST"),
     ("/v1/batch", "POST"),
@@ -46,7 +47,7 @@ fn other_methods_are_told_the_right_ones() {
             }
         }
     }
-    for target in ["/v1", "/v1/", "/v1/records", "/v1/batch/", "/v1/nothing", "/v1/records:put"] {
+    for target in ["/v1", "/v1/", "/v1/record", "/v1/batch/", "/v1/nothing", "/v1/records:put"] {
         error(&api.get(target, &[]), 404, "not_found");
     }
     api.stop();

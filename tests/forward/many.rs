@@ -255,3 +255,47 @@ fn a_read_gets_a_state_as_young_as_it_asks() {
         assert_eq!(bad.status, 400);
     });
 }
+
+#[test]
+fn a_list_of_all_partitions_is_whole_or_an_error() {
+    on_each(|runtime| {
+        let nodes: [Node; 3] = Node::cluster(runtime);
+        let mut keys: Vec<String> = (0..200).map(|n| format!("k{n}")).collect();
+        for pk in &keys {
+            let at = partition(pk).0 as usize;
+            // A third of the partitions each; n0 lets go of those that are not its own.
+            nodes[at % 3].put(pk, "s", "1");
+        }
+        for (n, node) in nodes.iter().enumerate() {
+            let others = (0..PARTITIONS).filter(|at| *at as usize % 3 != n);
+            others.for_each(|at| node.hold(Partition(at), Holding::Absent));
+        }
+        know(&nodes, &[], 2);
+        keys.sort();
+        for node in &nodes {
+            for limit in [7, 64, 1_000] {
+                let (mut all, mut next) = (Vec::new(), String::new());
+                loop {
+                    let page = node.get(&format!("/v1/records?limit={limit}{next}"));
+                    assert_eq!(page.status, 200, "{page:?}");
+                    let page = page.json();
+                    let rows = page["records"].as_array().unwrap().iter();
+                    all.extend(rows.map(|row| row["pk"].as_str().unwrap().to_owned()));
+                    let Some(token) = page["next"].as_str() else { break };
+                    next = format!("&next={token}");
+                }
+                assert_eq!(all, keys, "{limit} at {}", node.id);
+            }
+        }
+        // Another holder is asked when one has let go; with none there is no page.
+        nodes[2].hold(Partition(2), Holding::Absent);
+        let none = nodes[0].get("/v1/records");
+        assert_eq!(none.status, 503, "{none:?}");
+        assert_eq!(none.json()["error"]["partition"], 2);
+        assert_eq!(nodes[0].get("/v1/records?partitions=0,1,3,4").status, 200);
+        nodes[1].hold(Partition(2), Holding::Serving);
+        know(&nodes[..2], &[(Node::member("gone", dead()), Holding::Serving)], 3);
+        let rest = nodes[0].get("/v1/records?partitions=0,1,2");
+        assert_eq!(rest.status, 200, "{rest:?}");
+    });
+}

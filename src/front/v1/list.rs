@@ -91,7 +91,8 @@ impl Asked {
     }
 }
 
-fn limit(text: &str) -> Result<usize, Problem> {
+/// How many records a page has at most.
+pub fn limit(text: &str) -> Result<usize, Problem> {
     let limit = text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
     limit.ok_or_else(|| Problem::limit(format!("limit is '{text}', allowed are 1 to {PAGE_MAX}")))
 }
@@ -104,12 +105,19 @@ fn reverse(text: &str) -> Result<bool, Problem> {
     }
 }
 
-const STYLE: Style = Style { head: "{\"records\":[", row: write_row, tail: write_tail };
+/// What a page begins with.
+pub const HEAD: &str = "{\"records\":[";
+const STYLE: Style = Style { head: HEAD, row: write_row, tail: write_tail };
 
 fn write_row(out: &mut Vec<u8>, partition: Partition, key: &RowKey<'_>, row: &Row<'_>) {
+    write_record(out, partition, &key.pk, key.sk, row);
+}
+
+/// Writes a record of a page.
+pub fn write_record(out: &mut Vec<u8>, partition: Partition, pk: &str, sk: &str, row: &Row<'_>) {
     let times = [("created_at", row.created_at), ("updated_at", row.updated_at)];
-    put_string(out, "{\"pk\":", &key.pk);
-    put_string(out, ",\"sk\":", key.sk);
+    put_string(out, "{\"pk\":", pk);
+    put_string(out, ",\"sk\":", sk);
     out.extend_from_slice(b",\"data\":");
     out.extend_from_slice(row.data.as_bytes());
     put_string(out, ",\"etag\":", &etag(Token { partition, offset: row.written_by() }));
@@ -122,7 +130,8 @@ fn write_row(out: &mut Vec<u8>, partition: Partition, key: &RowKey<'_>, row: &Ro
     out.push(b'}');
 }
 
-fn write_tail(out: &mut Vec<u8>, next: Option<String>) {
+/// Ends a page.
+pub fn write_tail(out: &mut Vec<u8>, next: Option<String>) {
     out.push(b']');
     if let Some(next) = next {
         put_string(out, ",\"next\":", &next);

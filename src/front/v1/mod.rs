@@ -2,6 +2,7 @@
 //! and what nodes ask each other.
 //! On the core that serves the request.
 
+pub mod all;
 pub mod batch;
 pub mod get_many;
 pub mod list;
