@@ -28,6 +28,9 @@ const NODE_HEADER: usize = 8;
 const DB_SIZE: usize = 48;
 const DB_ROOT: usize = 40;
 
+/// The key of the rows' `MDB_db` in the main tree.
+pub(crate) const ROWS: &[u8] = b"rows";
+
 /// The bytes that keys are compared by at a time.
 pub(crate) const WORD: usize = 8;
 
@@ -60,7 +63,7 @@ impl Place {
         if !is_known || tables.page_size() != PAGE_SIZE {
             return None;
         }
-        let db = tables.main.get(txn, b"rows").ok()??;
+        let db = tables.main.get(txn, ROWS).ok()??;
         let root = db.get(DB_ROOT..DB_SIZE)?.try_into().ok().map(u64::from_le_bytes)?;
         // Of the newest state, which has no fewer pages than ours.
         let pages = tables.env.info().last_page_number + 1;

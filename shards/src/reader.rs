@@ -97,8 +97,9 @@ pub struct View<'t> {
     pub(crate) state: State,
 }
 
-/// Which state a view is of. Two views of one state see the same bytes at the same places: a state
-/// never changes, and an environment that a view is of has been open since it got its number.
+/// Which state a view is of, as its transaction's id says: the trees that it sees may be of a later
+/// commit. Two views of one state that see the same trees see the same bytes at the same places: a
+/// state never changes, and an environment that a view is of has been open since it got its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     environment: u64,
