@@ -199,9 +199,13 @@ impl<S: Service> All<S> {
             let look = || {
                 service.look(&mut looked, &mut |number, short| {
                     let (place, nth) = askers[number];
-                    if place != NOBODY && short.body.len() <= room {
+                    if place == NOBODY {
+                        return;
+                    }
+                    if short.body.len() <= room && asking[place].keep(nth, short) {
                         room -= short.body.len();
-                        asking[place].keep(nth, short);
+                    } else {
+                        service.thrown_away(short.status);
                     }
                 });
             };
@@ -254,10 +258,11 @@ impl Asking {
         &self.targets[start..self.ends[number]]
     }
 
-    fn keep(&mut self, nth: usize, short: &Short<'_>) {
+    /// False when the reply is not one that can be kept.
+    fn keep(&mut self, nth: usize, short: &Short<'_>) -> bool {
         let mut fields = [("", 0); FIELDS];
         if short.fields.len() > FIELDS {
-            return;
+            return false;
         }
         let start = self.bytes.len();
         for (kept, (name, value)) in fields.iter_mut().zip(short.fields) {
@@ -274,6 +279,7 @@ impl Asking {
             fields_len: short.fields.len(),
             body: body..self.bytes.len(),
         });
+        true
     }
 
     fn clear(&mut self) {

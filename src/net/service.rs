@@ -57,6 +57,12 @@ pub trait Service: 'static {
     /// Tells what came of each request by its id: its answer, or its target when nobody gave one
     /// and it is to be answered as any other.
     fn tell(&self, _: &Self::Told, _: &mut dyn FnMut(u32, Result<&Short<'_>, &str>)) {}
+
+    /// An answer with this status that a look has made was thrown away, for want of room. Whoever
+    /// asked is looked for once more.
+    fn thrown_away(&self, status: u16) {
+        let _ = status;
+    }
 }
 
 /// Others are being asked.

@@ -35,11 +35,12 @@ pub(in crate::net) struct Batch<N> {
     pub(super) date: Date,
 }
 
-/// One request: where its head ends in the input, and where its reply lies in `looked`; nowhere
-/// while there is none.
+/// One request: where its head ends in the input, and where its reply lies in `looked`, with its
+/// status; nowhere while there is none.
 struct Asked {
     end: usize,
     reply: Range<usize>,
+    status: u16,
 }
 
 /// What was done with an input.
@@ -131,7 +132,7 @@ impl<N: Default> Batch<N> {
             match head::read(bytes, terms.head_size, S::MATTERS) {
                 Head::Plain { target, length } if terms.service.note(&mut self.noted, target) => {
                     at += length;
-                    self.asked.push(Asked { end: at, reply: 0..0 });
+                    self.asked.push(Asked { end: at, reply: 0..0, status: 0 });
                 }
                 Head::Partial => return Next::Partial,
                 Head::Plain { .. } | Head::Other => return Next::Other,
@@ -152,14 +153,16 @@ impl<N: Default> Batch<N> {
         service.look(noted, &mut |number, short| {
             let start = looked.len();
             if made + start > 0 && made + start + short.body.len() > OUTPUT {
-                return;
+                return service.thrown_away(short.status);
             }
             reply::write(looked, short, date, closes && number == last);
-            asked[number].reply = start..looked.len();
+            (asked[number].reply, asked[number].status) = (start..looked.len(), short.status);
             goes_up &= number == due;
             due = number + 1;
         });
         let whole = asked.iter().position(|asked| asked.reply.is_empty()).unwrap_or(asked.len());
+        let put_off = asked[whole..].iter().filter(|asked| !asked.reply.is_empty());
+        put_off.for_each(|asked| service.thrown_away(asked.status));
         if output.is_empty() && goes_up && due == whole {
             std::mem::swap(output, looked);
         } else {

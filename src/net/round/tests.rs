@@ -13,10 +13,13 @@ use http_body_util::Full;
 use super::*;
 use crate::net::body::Incoming;
 
-/// Echoes targets in looks, which it counts. Of some it panics.
+/// Echoes targets in looks, which it counts, as it does answers that count. Of some it panics.
 #[derive(Default)]
 struct Echo {
     looks: Cell<usize>,
+    answers: Cell<usize>,
+    /// Whether what moves has gone.
+    has_moved: Cell<bool>,
 }
 
 const UNWANTED: &str = "/unwanted";
@@ -24,6 +27,7 @@ const PANICS_NOTED: &str = "/panics noted";
 const PANICS_LOOKED_AT: &str = "/panics looked at";
 const MANY_FIELDS: &str = "/many fields";
 const LARGE: &str = "/large";
+const MOVES: &str = "/moves";
 
 impl Service for Echo {
     type Body = Full<Bytes>;
@@ -41,10 +45,11 @@ impl Service for Echo {
             noted.push("half a note".to_owned());
             panic!("a note's fault, announced by the test");
         }
-        if target != UNWANTED {
+        let is_here = target != MOVES || !self.has_moved.replace(true);
+        if target != UNWANTED && is_here {
             noted.push(target.to_owned());
         }
-        target != UNWANTED
+        target != UNWANTED && is_here
     }
 
     fn look(&self, noted: &mut Vec<String>, reply: &mut dyn FnMut(usize, &Short<'_>)) {
@@ -54,11 +59,18 @@ impl Service for Echo {
             assert_ne!(target, PANICS_LOOKED_AT, "a look's fault, announced by the test");
             let fields =
                 [("a", b"1".as_slice()), ("b", b""), ("c", b"333"), ("d", b"4"), ("e", b"5")];
-            let fields = &fields[..if target == MANY_FIELDS { 5 } else { target.len() % 5 }];
+            let has_many = target == MANY_FIELDS || target == MOVES;
+            let fields = &fields[..if has_many { 5 } else { target.len() % 5 }];
             let body = if target == LARGE { vec![b'l'; REPLIES / 2 + 1] } else { target.into() };
             let content_type = "text/plain";
+            self.answers.set(self.answers.get() + 1);
             reply(number, &Short { status: 200, content_type, fields, body: &body });
         }
+    }
+
+    fn thrown_away(&self, status: u16) {
+        assert_eq!(status, 200);
+        self.answers.set(self.answers.get() - 1);
     }
 }
 
@@ -183,6 +195,24 @@ fn what_is_too_much_to_keep_is_answered_all_the_same() {
     for (seat, targets) in seats.into_iter().zip(asked) {
         assert_eq!(look(seat, &service), alone(targets));
     }
+    assert_eq!(service.answers.get(), asked.concat().len());
+}
+
+#[test]
+fn what_has_moved_between_two_looks_is_asked_for_again_by_the_client() {
+    let (round, service) = (Round::default(), Echo::default());
+    let before = seat(&round, &service, &["/before"]);
+    let moves = seat(&round, &service, &["/1", MOVES, "/2"]);
+    let mut told = Vec::new();
+    moves.look(&service, &mut |number, short| {
+        let retry = short.fields.contains(&("retry-after", b"1".as_slice()));
+        told.push((number, short.status, retry, short.body.to_vec()));
+    });
+    told.sort();
+    let moved = (1, 503, true, MOVED.body.to_vec());
+    assert_eq!(told, [(0, 200, false, b"/1".to_vec()), moved, (2, 200, false, b"/2".to_vec())]);
+    assert_eq!(look(before, &service), alone(&["/before"]));
+    assert_eq!(service.answers.get(), 3);
 }
 
 #[test]
