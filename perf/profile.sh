@@ -8,6 +8,7 @@
 # Needs perf (as root) and taskset; inferno is built by cargo under target/tools. The build has frame
 # pointers and a target directory of its own.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 
 fail() { echo "profile.sh: $*" >&2; exit 1; }
@@ -32,7 +33,10 @@ case $workload in
     put) drive=(--http 2 --connections 8 --streams 100 --mix put) ;;
     *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' perf/profile.sh >&2 && exit 64 ;;
 esac
-for tool in perf taskset; do command -v "$tool" >/dev/null || fail "$tool is missing"; done
+for tool in perf taskset cargo git ldd; do
+    command -v "$tool" >/dev/null || fail "$tool is missing"
+done
+[ "$(id -u)" = 0 ] || fail "root is missing: only root may add probes and count system calls"
 
 server_cpu=${SERVER_CPU:-0} client_cpu=${CLIENT_CPU:-1} seconds=${SECONDS_EACH:-8}
 records=${RECORDS:-1000000}
@@ -40,7 +44,6 @@ model=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)
 machine=$(grep -oiE 'epyc|xeon|ryzen|core|graviton' <<<"$model" | head -1 | tr '[:upper:]' '[:lower:]')
 commit=$(git rev-parse --short HEAD)
 out=${out:-perf/runs/$(date -u +%F)-${machine:-cpu}-$(nproc)cpu-$commit}
-mkdir -p "$out"
 
 export CARGO_TARGET_DIR=$PWD/target/frames
 RUSTFLAGS="-C force-frame-pointers=yes" CFLAGS="-fno-omit-frame-pointer" \
@@ -70,11 +73,15 @@ done
 target=(--target "http://127.0.0.1:$port" --records "$records")
 "$binaries/loadgen" load --quiet "${target[@]}"
 
+# CPU time of the server so far, in nanoseconds.
+spent() { awk '{s += $1} END {printf "%.0f\n", s}' "/proc/$server"/task/*/schedstat; }
 # Drives once more; prints how many requests were answered.
 driven() {
     "$binaries/loadgen" run --quiet --closed --warm-up 0s --duration "${seconds}s" --json "$work/json" \
         --cpus "$client_cpu" "${target[@]}" "${drive[@]}"
-    sed -n 's/.*"answered": *\([0-9]*\).*/\1/p' "$work/json" | head -1
+    # The first is of the whole run, the others of each operation and second.
+    awk 'match($0, /"answered": *[0-9]+/) { print substr($0, RSTART + 11, RLENGTH - 11) + 0; exit }' \
+        "$work/json"
 }
 # Runs a perf that watches the server while it is driven; sets `requests`.
 watched() {
@@ -89,16 +96,16 @@ watched() {
 driven >/dev/null # warm
 watched perf record -e cpu-clock -F 1999 --call-graph fp -o "$work/perf.data" -p "$server"
 perf script -i "$work/perf.data" 2>/dev/null | "$tools/bin/inferno-collapse-perf" >"$work/stacks"
-"$tools/bin/inferno-flamegraph" --title "$workload, $commit" "$work/stacks" >"$out/$workload.svg"
+"$tools/bin/inferno-flamegraph" --title "$workload, $commit" "$work/stacks" >"$work/flame.svg"
 
 {
     echo "# $workload at $commit"
     echo
     echo "* machine: $(nproc) CPUs, $model, Linux $(uname -r), load before: $(cut -d' ' -f1-3 /proc/loadavg)"
     echo "* command: \`perf/profile.sh $workload --runtime $runtime\`, $records records of 200 bytes"
-    before=$(awk '{s += $1} END {print s}' "/proc/$server"/task/*/schedstat)
+    before=$(spent)
     requests=$(driven)
-    after=$(awk '{s += $1} END {print s}' "/proc/$server"/task/*/schedstat)
+    after=$(spent)
     echo "* $requests requests in $seconds s, $(((after - before) / requests)) ns of CPU each"
     echo
     echo "## Functions with the most samples of their own"
@@ -126,5 +133,8 @@ perf script -i "$work/perf.data" 2>/dev/null | "$tools/bin/inferno-collapse-perf
     echo "## Heap allocations a request (malloc is LMDB's and the C library's, mi_ are ours)"
     echo
     awk -F';' -v n="$requests" 'NF > 2 { printf "* %s: %.5f\n", $3, $1 / n }' "$work/heap"
-} >"$out/$workload.md"
+} >"$work/report.md"
+mkdir -p "$out"
+mv "$work/flame.svg" "$out/$workload.svg"
+mv "$work/report.md" "$out/$workload.md"
 echo "$out/$workload.md"
