@@ -88,6 +88,10 @@ impl Service for Front {
         noted.answer(&self.0, reply);
     }
 
+    fn thrown_away(&self, status: u16) {
+        self.0.stats.thrown_away(Route::Get, status);
+    }
+
     fn note_away(&self, away: &mut Away, id: u32, target: &str) -> bool {
         !self.0.access_log && away.note(&self.0, id, target)
     }
