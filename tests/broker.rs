@@ -3,6 +3,8 @@
 //! line says so. A tenth of the counts, and all of them with PUMICE_SOAK=1.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "broker/answers.rs"]
+mod answers;
 #[path = "broker/changes.rs"]
 mod changes;
 #[path = "broker/cities.rs"]
@@ -18,8 +20,14 @@ mod kafka;
 mod kills;
 #[path = "broker/log.rs"]
 mod log;
+#[path = "broker/members.rs"]
+mod members;
 #[path = "broker/outages.rs"]
 mod outages;
+#[path = "broker/readers.rs"]
+mod readers;
+#[path = "broker/rolling.rs"]
+mod rolling;
 #[path = "broker/secure.rs"]
 mod secure;
 mod server;

@@ -70,9 +70,14 @@ impl Place {
 
     /// Starts a node on a directory.
     pub fn start(&self, dir: &Path) -> Node {
+        self.start_by(Command::new(PUMICE), dir)
+    }
+
+    /// The same by a command that ends as the binary under test.
+    pub fn start_by(&self, command: Command, dir: &Path) -> Node {
         let flags = self.flags();
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        Node { server: Server::start(dir, &flags) }
+        Node { server: Server::start_by(command, dir, &flags) }
     }
 
     /// Starts a node that must not start.

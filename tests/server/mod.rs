@@ -41,15 +41,26 @@ impl Server {
     /// [`Server::start`] with environment variables.
     pub fn start_with(data_dir: &Path, flags: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(PUMICE);
-        command.args(["serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
-        if !flags.contains(&"--cores") && !flags.contains(&"--pin") {
-            command.args(["--cores", "1"]);
-        }
-        if !flags.contains(&"--map-size") {
-            command.args(["--map-size", "1GiB"]);
+        command.envs(env.iter().copied());
+        Self::start_by(command, data_dir, flags)
+    }
+
+    /// [`Server::start`] by a command that ends as the binary under test.
+    pub fn start_by(mut command: Command, data_dir: &Path, flags: &[&str]) -> Self {
+        command.arg("serve");
+        let defaults = [
+            ("--http", "127.0.0.1:0"),
+            ("--admin", "127.0.0.1:0"),
+            ("--cores", "1"),
+            ("--map-size", "1GiB"),
+        ];
+        for (flag, value) in defaults {
+            if !flags.contains(&flag) && !(flag == "--cores" && flags.contains(&"--pin")) {
+                command.args([flag, value]);
+            }
         }
         command.arg("--data-dir").arg(data_dir).args(flags);
-        command.envs(env.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
