@@ -90,6 +90,8 @@ pub struct Said<'a> {
     pub held: &'a BTreeMap<Partition, Held>,
     /// Whether it is about to leave.
     pub draining: bool,
+    /// Whether its process ends.
+    pub ending: bool,
     /// Reads that it answers in a second.
     pub load: u64,
 }
@@ -177,7 +179,7 @@ impl Gossip {
     pub async fn say(&mut self, said: &Said<'_>) {
         let held = said.held.iter().filter(|(_, held)| held.holding != Holding::Absent);
         let holdings = held.clone().map(|(partition, held)| (*partition, held.holding));
-        let same = said.draining == self.now.draining
+        let same = (said.draining, said.ending) == (self.now.draining, self.now.ending)
             && holdings.clone().eq(self.holdings.iter().copied());
         if same && self.said_at.is_some_and(|at| at.elapsed() < SAY_EVERY) {
             return;
@@ -189,7 +191,8 @@ impl Gossip {
         let at = clock::now();
         let is_old = (at - self.now.at).unsigned_abs() >= CLOCK_EVERY.as_millis() as u64;
         if !same || is_old {
-            self.now = Now { at, draining: said.draining, load: said.load };
+            let Said { draining, ending, load, .. } = *said;
+            self.now = Now { at, draining, ending, load };
             values.push((NOW.to_owned(), self.now.write()));
         }
         let set = |chitchat: &mut Chitchat| {

@@ -134,6 +134,7 @@ impl Voice {
             http: about.http.clone(),
             admin: about.admin.clone(),
             draining: now.draining,
+            ending: now.ending,
             clock_off: self.clock_off,
             load: now.load,
             held: held.clone(),

@@ -53,8 +53,12 @@ pub struct About {
 pub struct Now {
     /// Its wall clock when it said so.
     pub at: Millis,
-    /// Whether it is about to leave.
+    /// Whether it is about to leave, for good as far as anybody knows.
     pub draining: bool,
+    /// Whether its process ends, and may be back within seconds. A version before it was said says
+    /// nothing.
+    #[serde(default)]
+    pub ending: bool,
     /// Reads that it answers in a second.
     pub load: u64,
 }

@@ -80,7 +80,7 @@ fn member((id, member): (&String, &Member)) -> ClusterMember {
         incarnation: member.incarnation,
         alive: member.alive,
         since_ms: u64::try_from(member.since.as_millis()).unwrap_or(u64::MAX),
-        draining: member.draining,
+        draining: member.draining || member.ending,
         clock_off_ms: member.clock_off,
         load: member.load,
         partitions,
@@ -103,6 +103,7 @@ mod tests {
             http: "h:1".to_owned(),
             admin: "h:2".to_owned(),
             draining: false,
+            ending: false,
             clock_off: -5,
             load: 3,
             held: held

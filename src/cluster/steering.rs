@@ -85,7 +85,7 @@ impl Steering {
     }
 
     async fn step(&mut self) {
-        if self.setup.stats.is_leaving() {
+        if self.setup.stats.is_leaving() || self.setup.stats.is_ending() {
             self.steer.leave();
         }
         let view = self.gossip.view().await;
@@ -129,8 +129,8 @@ impl Steering {
                 (partition, Held { holding, next })
             })
             .collect();
-        let draining = self.setup.stats.is_leaving();
-        self.gossip.say(&Said { held: &held, draining, load: self.load }).await;
+        let (draining, ending) = (self.setup.stats.is_leaving(), self.setup.stats.is_ending());
+        self.gossip.say(&Said { held: &held, draining, ending, load: self.load }).await;
     }
 
     /// Sends the cores a new picture when it differs from the last.

@@ -61,9 +61,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Tells peers that this node ends, and gives them time to hear it. It serves meanwhile.
+    /// Tells peers that this process ends, and gives them time to hear it. It serves meanwhile, and
+    /// keeps its share: it may be about to start again.
     pub fn announce_end(&self) {
-        self.stats.leave();
+        self.stats.end();
         thread::sleep(LINGER);
     }
 

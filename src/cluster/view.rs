@@ -24,8 +24,10 @@ pub struct Member {
     pub http: String,
     /// `HOST:PORT` of its admin port.
     pub admin: String,
-    /// Whether it is about to leave.
+    /// Whether it is about to leave: others are to have what it has.
     pub draining: bool,
+    /// Whether its process ends: others are asked before it, and what it has waits for its return.
+    pub ending: bool,
     /// Its wall clock when it last said something, less ours when we heard it.
     pub clock_off: Millis,
     /// Reads that it answers in a second, over the last seconds.

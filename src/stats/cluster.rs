@@ -34,6 +34,7 @@ pub struct ClusterStats {
     /// Datagrams dropped because they are nothing known.
     pub garbled: Counter,
     leaving: AtomicBool,
+    ending: AtomicBool,
     shown: RwLock<Shown>,
 }
 
@@ -53,6 +54,16 @@ impl ClusterStats {
     /// Whether it is.
     pub fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire)
+    }
+
+    /// The process of this node is about to end: peers are told, and ask others before it.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    /// Whether it is.
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
     }
 
     /// The admin port shows this from now on. `unready` is why the cluster keeps this node from

@@ -123,7 +123,8 @@ pub fn released(world: &World, at: usize, partition: Partition) -> Result<(), St
 pub fn left(world: &World, at: usize) -> Result<(), String> {
     let node = &world.nodes[at];
     let stays = |other: &&Node| {
-        let process = other.process.as_ref().filter(|process| process.leaving.is_none());
+        let process = other.process.as_ref();
+        let process = process.filter(|process| process.leaving.or(process.ending).is_none());
         process.is_some() && other.id != node.id && other.group == node.group
     };
     // One that is not heard is as one that is not there.
@@ -148,7 +149,7 @@ pub fn on_plan(world: &World) -> Result<(), String> {
     let mut groups = BTreeMap::<&str, Vec<&Node>>::new();
     for node in &world.nodes {
         match &node.process {
-            Some(process) if process.leaving.is_some() => {
+            Some(process) if process.leaving.is_some() || process.ending.is_some() => {
                 return Err(format!("{} has not left", node.id));
             }
             Some(_) => groups.entry(&node.group).or_default().push(node),

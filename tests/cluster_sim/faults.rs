@@ -38,7 +38,8 @@ pub fn make(world: &mut World) {
     world.summary.faults += 1;
     let now = world.now;
     let at = world.dice.below(world.nodes.len() as u64) as usize;
-    match world.dice.within(world.weather.first, KINDS - 1) {
+    let kind = world.dice.within(world.weather.first, KINDS - 1);
+    match kind {
         0..3 => {
             let disk_too = world.dice.chance(250);
             let back = now + world.dice.within(300, 30_000);
@@ -71,7 +72,10 @@ pub fn make(world: &mut World) {
             let back = world.dice.chance(600).then(|| now + world.dice.within(1_000, 40_000));
             let node = &mut world.nodes[at];
             if let Some(process) = &mut node.process {
-                process.leave(now);
+                match kind {
+                    9 => process.leave(now),
+                    _ => process.end(now),
+                }
                 node.restart_at = back;
             }
         }

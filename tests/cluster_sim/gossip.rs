@@ -18,6 +18,7 @@ pub struct Said {
     pub region: String,
     pub group: String,
     pub draining: bool,
+    pub ending: bool,
     pub held: BTreeMap<Partition, Held>,
 }
 
@@ -93,6 +94,7 @@ impl Gossip {
             http: String::new(),
             admin: String::new(),
             draining: heard.word.said.draining,
+            ending: heard.word.said.ending,
             clock_off: 0,
             load: 0,
             held: heard.word.said.held.clone(),

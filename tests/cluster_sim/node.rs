@@ -23,6 +23,8 @@ use crate::world::Rule;
 const BEAT_MS: u64 = 1_000;
 /// A node that leaves waits no longer than this.
 const PATIENCE_MS: u64 = 30_000;
+/// A process that is asked to end serves for so long.
+const LINGER_MS: u64 = 2_000;
 
 /// A machine.
 pub struct Node {
@@ -46,6 +48,8 @@ pub struct Process {
     pub followers: Vec<Follower>,
     /// Until when it waits for others to serve what it has, once it was told to leave.
     pub leaving: Option<u64>,
+    /// When it ends, once it was asked to.
+    pub ending: Option<u64>,
     pub pace: u64,
     pub effort: u64,
     gossip: Gossip,
@@ -96,6 +100,7 @@ impl Node {
             routes: Routes::default(),
             followers: log.partitions().map(Follower::new).collect(),
             leaving: None,
+            ending: None,
             pace,
             effort,
             gossip: Gossip::default(),
@@ -150,6 +155,15 @@ impl Process {
         if self.leaving.is_none() {
             self.steer.leave();
             self.leaving = Some(now + PATIENCE_MS);
+            self.next_beat = now;
+        }
+    }
+
+    /// It is asked to end, as by SIGTERM.
+    pub fn end(&mut self, now: u64) {
+        if self.ending.is_none() {
+            self.steer.leave();
+            self.ending = Some(now + LINGER_MS);
             self.next_beat = now;
         }
     }
@@ -218,6 +232,9 @@ impl Process {
                 || around.rule == Rule::LeavesAtOnce;
             stepped.ends = if may { Some(true) } else { (now >= until).then_some(false) };
         }
+        if self.ending.is_some_and(|until| now >= until) {
+            stepped.ends = Some(false);
+        }
         stepped
     }
 
@@ -236,6 +253,7 @@ impl Process {
             region: node.region.clone(),
             group: node.group.clone(),
             draining: self.leaving.is_some(),
+            ending: self.ending.is_some(),
             held: self.steer.held().filter_map(held).collect::<BTreeMap<_, _>>(),
         };
         let (incarnation, beat) = (self.incarnation, self.beat);

@@ -102,7 +102,8 @@ impl Node {
 
     /// Says how it is, as the cluster's thread does again and again, and looks.
     pub async fn view(&mut self) -> View {
-        let said = Said { held: &self.held, draining: self.draining, load: 0 };
+        let draining = self.draining;
+        let said = Said { held: &self.held, draining, ending: false, load: 0 };
         self.gossip.say(&said).await;
         self.gossip.view().await
     }

@@ -12,9 +12,12 @@ use crate::cluster::view::{Member, View};
 /// A member counts when it has been alive for so long: two rounds of gossip, and longer than a
 /// process that crashes at its start takes to do so.
 pub const SETTLE: Duration = Duration::from_secs(2);
-/// A member counts until it has been dead, or unheard of, for so long; gossip takes 10 s to call it
-/// dead. Longer than a restart, shorter than anybody wants to be without a replica.
+/// A member counts until it has been dead for so long; gossip takes 10 s to call it that. Longer than
+/// a restart, shorter than anybody wants to be without a replica.
 pub const REPLACED: Duration = Duration::from_secs(10);
+/// And one that said goodbye, as does a process that is asked to end, until it has been away for as
+/// long as a silent one: a restart moves nothing. Who is not to be waited for drains first.
+const AWAY: Duration = Duration::from_secs(20);
 
 /// The plan of one replica group, as this node makes it.
 #[derive(Debug, Default)]
@@ -36,7 +39,7 @@ impl Members {
                 *gone = None;
                 !member.draining && (member.alive || member.since < REPLACED)
             }
-            None => now.saturating_sub(*gone.get_or_insert(now)) < REPLACED,
+            None => now.saturating_sub(*gone.get_or_insert(now)) < AWAY,
         });
         for (name, _) in view.iter().filter(|(_, member)| joins(member, group)) {
             self.counted.entry(name.clone()).or_default();

@@ -225,7 +225,8 @@ impl Steer {
     fn spared(&self, now: Duration, view: &View) -> Spare {
         let group = view.get(&self.me).map(|member| member.group.as_str());
         let stays = |id: &str, other: &Member| {
-            id != self.me && Some(other.group.as_str()) == group && other.alive && !other.draining
+            let stays = other.alive && !other.draining && !other.ending;
+            id != self.me && Some(other.group.as_str()) == group && stays
         };
         let others = || view.iter().filter(|(id, other)| stays(id, other)).map(|(_, other)| other);
         let served = |partition| others().any(|o| o.holding(partition) == Holding::Serving);

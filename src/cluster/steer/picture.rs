@@ -22,7 +22,7 @@ pub fn routes(view: &View, me: &str, version: u64, partitions: u32) -> Routes {
             region: member.region.clone(),
             group: member.group.clone(),
             http: member.http.clone(),
-            draining: member.draining,
+            draining: member.draining || member.ending,
         })
         .collect();
     let holders = |partition| {

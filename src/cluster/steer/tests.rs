@@ -26,6 +26,7 @@ fn member(since: Duration, serves: impl IntoIterator<Item = Partition>) -> Membe
         http: "127.0.0.1:8080".to_owned(),
         admin: "127.0.0.1:8081".to_owned(),
         draining: false,
+        ending: false,
         clock_off: 0,
         load: 0,
         held: serves.into_iter().map(|partition| (partition, held)).collect(),
@@ -182,16 +183,16 @@ fn who_flaps_moves_nothing_and_who_stays_gets_its_share() {
 }
 
 #[test]
-fn what_vanishes_counts_as_long_as_what_dies() {
+fn what_vanishes_counts_for_as_long_as_what_falls_silent() {
     let mut node = Node::new(false, false);
     node.view.insert("b".to_owned(), member(secs(60), all()));
     node.pass(10);
     let ours = node.serves();
     assert!(ours.len() < PARTITIONS as usize);
     node.view.remove("b");
-    node.pass(10);
+    node.pass(19);
     assert_eq!(node.serves(), ours);
-    node.pass(20);
+    node.pass(11);
     assert_eq!(node.serves().len(), PARTITIONS as usize);
 }
 
@@ -205,6 +206,31 @@ fn a_member_that_drains_is_out_of_the_plan_at_once() {
     node.step(true);
     assert_eq!(node.planned("b").len(), 0);
     node.pass(20);
+    assert_eq!(node.serves().len(), PARTITIONS as usize);
+}
+
+#[test]
+fn a_member_that_restarts_keeps_its_share() {
+    let mut node = Node::new(false, false);
+    node.view.insert("b".to_owned(), member(secs(60), all()));
+    node.pass(20);
+    let (ours, theirs) = (node.serves(), node.planned("b"));
+    assert!(!ours.is_empty() && !theirs.is_empty());
+    node.view.get_mut("b").unwrap().ending = true;
+    assert!(routes(&node.view, "a", 1, PARTITIONS).nodes[1].draining, "others are asked first");
+    node.pass(2);
+    node.view.remove("b");
+    node.pass(15);
+    assert_eq!(node.planned("b"), theirs);
+    node.view.insert("b".to_owned(), member(secs(0), theirs.clone()));
+    node.pass(60);
+    assert_eq!((node.planned("b"), node.serves()), (theirs, ours.clone()));
+    assert_eq!(node.follows, ours, "nothing has moved");
+    // And one that does not come back is replaced.
+    node.view.get_mut("b").unwrap().ending = true;
+    node.pass(2);
+    node.view.remove("b");
+    node.pass(30);
     assert_eq!(node.serves().len(), PARTITIONS as usize);
 }
 
