@@ -9,6 +9,8 @@ mod answers;
 mod changes;
 #[path = "broker/cities.rs"]
 mod cities;
+#[path = "broker/clocks.rs"]
+mod clocks;
 #[path = "broker/cluster.rs"]
 mod cluster;
 #[path = "broker/disk.rs"]
@@ -26,6 +28,8 @@ mod members;
 mod outages;
 #[path = "broker/readers.rs"]
 mod readers;
+#[path = "broker/regions.rs"]
+mod regions;
 #[path = "broker/rolling.rs"]
 mod rolling;
 #[path = "broker/secure.rs"]
@@ -37,6 +41,8 @@ mod services;
 mod settings;
 #[path = "server/small_disk.rs"]
 mod small_disk;
+#[path = "broker/split.rs"]
+mod split;
 #[path = "broker/sync.rs"]
 mod sync;
 #[path = "broker/writers.rs"]
@@ -68,9 +74,7 @@ fn without_a_broker_it_is_said_what_was_skipped() {
     if !services::wanted() {
         tell(
             "skipped for want of a real broker (docker/services.sh up): changes, cities, cluster, \
-             disk, \
-             foreign, kills, outages, secure, settings, \
-             sync",
+             disk, foreign, kills, outages, secure, settings, split, sync",
         );
     }
 }

@@ -3,6 +3,7 @@
 //! nothing itself, that is what the pure modules are for.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,16 @@ pub struct Steering {
     load: u64,
     /// Whether it served all that the plan gave it, once.
     has_arrived: bool,
-    unready: Option<String>,
+    /// Whether something is wrong that somebody has to set right, and was told.
+    is_wrong: bool,
+}
+
+/// What keeps a node from being ready.
+enum Unready {
+    /// Time will do.
+    Arrives(String),
+    /// Somebody has to set it right.
+    Wrong(String),
 }
 
 impl Steering {
@@ -65,14 +75,19 @@ impl Steering {
             reads: 0,
             load: 0,
             has_arrived: false,
-            unready: None,
+            is_wrong: false,
         }
+    }
+
+    /// Follows what is there already, and takes the first step.
+    pub async fn begin(&mut self) {
+        let first = mem::take(&mut self.first);
+        self.act(&first).await;
+        self.step().await;
     }
 
     /// Steps until it is told to stop, then leaves.
     pub async fn run(mut self, stop: &Notify) {
-        let first = std::mem::take(&mut self.first);
-        self.act(&first).await;
         let mut steps = interval(STEP);
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -145,8 +160,7 @@ impl Steering {
         }
     }
 
-    /// Shows the admin port what there is to see, and tells once what keeps this node from being
-    /// ready.
+    /// Shows the admin port what there is to see, and tells once of what is wrong with this node.
     fn show(&mut self, view: &View, changed: bool) {
         let now = Instant::now();
         let since = self.shown_at.map(|at| now - at);
@@ -159,14 +173,21 @@ impl Steering {
             self.load = a_second as u64;
         }
         (self.shown_at, self.reads) = (Some(now), reads);
-        let had_arrived = self.has_arrived;
         let unready = self.unready(view);
-        if unready != self.unready && had_arrived {
-            match &unready {
-                Some(because) => tracing::error!("not ready: {because}"),
-                None => tracing::info!("ready again"),
+        let was_wrong =
+            mem::replace(&mut self.is_wrong, matches!(unready, Some(Unready::Wrong(_))));
+        match &unready {
+            Some(Unready::Wrong(because)) if !was_wrong => {
+                tracing::error!("not ready: {because}");
             }
+            Some(Unready::Arrives(_)) | None if was_wrong => {
+                tracing::info!("what kept this node from being ready is set right");
+            }
+            _ => {}
         }
+        let unready = unready.map(|unready| match unready {
+            Unready::Arrives(because) | Unready::Wrong(because) => because,
+        });
         let Setup { cluster, stats, progress, .. } = &self.setup;
         let eyes = Eyes {
             namespace: &cluster.namespace,
@@ -177,31 +198,31 @@ impl Steering {
             may_leave: self.steer.may_leave(self.began.elapsed()),
         };
         let body = shown::body(&eyes, view, |partition| progress.of(partition)?.end());
-        stats.show(body, unready.clone());
-        self.unready = unready;
+        stats.show(body, unready);
     }
 
     /// Why this node should not be asked.
-    fn unready(&mut self, view: &View) -> Option<String> {
+    fn unready(&mut self, view: &View) -> Option<Unready> {
         if let Some(because) = self.gossip.ended() {
-            return Some(format!("gossip ended: {because}; restart this node"));
+            return Some(Unready::Wrong(format!("gossip ended: {because}; restart this node")));
         }
         if let Some(address) = self.gossip.usurped() {
-            return Some(format!(
+            return Some(Unready::Wrong(format!(
                 "a later node of this name is heard at {address}; stop one of them"
-            ));
+            )));
         }
         if let Some(because) = steer::clock_fault(view, self.gossip.id()) {
-            return Some(because);
+            return Some(Unready::Wrong(because));
         }
         if self.has_arrived {
             return None;
         }
+        let arrives = |because: String| Some(Unready::Arrives(because));
         let Some((done, planned)) = self.steer.arrived() else {
-            return Some("the plan is not made: members are awaited".to_owned());
+            return arrives("the plan is not made: members are awaited".to_owned());
         };
         if done < planned {
-            return Some(format!("{done} of this node's {planned} partitions are served"));
+            return arrives(format!("{done} of this node's {planned} partitions are served"));
         }
         // A partition that moves in later is nobody's reason to wait.
         self.has_arrived = true;

@@ -115,8 +115,11 @@ fn run(
     runtime.block_on(async {
         match Gossip::start(joining, socket).await {
             Ok(gossip) => {
+                let mut steering = Steering::new(setup, gossip);
+                // No core serves before it knows what is held here, and where all else is.
+                steering.begin().await;
                 told(Ok(()));
-                Steering::new(setup, gossip).run(stop).await;
+                steering.run(stop).await;
             }
             Err(fault) => told(Err(fault)),
         }

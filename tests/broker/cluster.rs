@@ -10,7 +10,7 @@ use crate::kafka::until;
 use crate::members::Cluster;
 use crate::server::{repository, run};
 use crate::services::Services;
-use crate::{rolling, tell};
+use crate::{clocks, readers, rolling, tell};
 
 const PARTITIONS: u32 = 64;
 
@@ -19,7 +19,7 @@ fn a_cluster_grows_and_loses_nodes_and_reads_go_on() {
     let Some(services) = Services::shared() else { return };
     let bare = services.place("cluster", PARTITIONS);
     let objects = services.objects(&bare.namespace);
-    let cluster = Cluster::new(bare.with(&objects.each_ref().map(String::as_str)), 4);
+    let cluster = Cluster::new(bare.with(&objects.each_ref().map(String::as_str)), 5);
     let file = repository("src/cli/sample/cities.ndjson.gz");
     let rows = Arc::new(rows(&file));
 
@@ -41,6 +41,13 @@ fn a_cluster_grows_and_loses_nodes_and_reads_go_on() {
 
     let [first, second, third] = rolling::restart(&cluster, [first, second, third], &rows);
     compare(&mut states, &[&first, &second, &third]);
+
+    clocks::an_hour_off(&cluster, &[&first, &second, &third]);
+    let fifth = cluster.start(4, "c").ready();
+    cluster.on_plan(&fifth, &[("a", &[0, 2]), ("b", &[1]), ("c", &[4])]);
+    compare(&mut states, &[&first, &fifth]);
+    readers::take_turns(&[&[&first, &third], &[&second], &[&fifth]], &rows);
+    fifth.stop();
 
     // The only node of its group, without a word: the other group answers at once.
     second.server.kill();

@@ -11,11 +11,17 @@ use serde_json::Value;
 use tokio::runtime::Builder;
 
 use crate::answers::Rows;
+use crate::kafka::node::Node;
+use crate::kafka::until;
+use crate::tell;
 
 /// Keys of one call.
 const KEYS: usize = 60;
 /// Between two calls, so that a machine of two cores has time for its nodes too.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// Reads of which it is counted who answers them.
+const READS: usize = 3_000;
 
 /// Clients at work.
 pub struct Readers {
@@ -106,4 +112,41 @@ impl Seen {
             other => self.wrong.push(format!("{key:?} is {other:?}")),
         }
     }
+}
+
+/// Reads through one client, and sees to it that each replica group answers as often as the others,
+/// within a tenth, and each read goes straight to who answers it.
+pub fn take_turns(groups: &[&[&Node]], rows: &Rows) {
+    let answered = || -> Vec<f64> {
+        let of_group = |nodes: &&[&Node]| {
+            let reads = |node: &&Node| node.metric("pumice_requests_total", &["route=\"v1_get\""]);
+            nodes.iter().map(reads).sum()
+        };
+        groups.iter().map(of_group).collect()
+    };
+    let urls = [groups[0][0].server.url()];
+    let client = client(&urls);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let read = async |count: usize| {
+        for ((pk, sk), data) in rows.iter().cycle().take(count) {
+            let record = client.get(pk, sk).await.unwrap().unwrap();
+            assert_eq!(record.json::<Value>().unwrap(), *data, "{pk} {sk}");
+        }
+    };
+    // Once it has learned where everything is.
+    until("a client that knows all nodes", || {
+        runtime.block_on(read(100));
+        let before = answered();
+        runtime.block_on(read(100));
+        let after = answered();
+        after.iter().zip(before).all(|(after, before)| *after > before).then_some(())
+    });
+    let before = answered();
+    runtime.block_on(read(READS));
+    let after = answered();
+    let shares: Vec<f64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
+    let fair = READS as f64 / groups.len() as f64;
+    assert!(shares.iter().all(|share| (share - fair).abs() <= fair / 10.0), "{shares:?}");
+    assert_eq!(shares.iter().sum::<f64>(), READS as f64, "some were answered twice");
+    tell(&format!("cluster: {READS} reads of one client by replica group: {shares:?}"));
 }

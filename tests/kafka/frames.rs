@@ -2,6 +2,7 @@
 //! a produce, and where it says the brokers are.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::sync::Mutex;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -42,12 +43,17 @@ pub fn took_a_produce(what: What, frame: &[u8]) -> bool {
     partitions.map(|partition| partition.error_code).all(|code| code == 0)
 }
 
-/// The answer with the port of `front_of` in place of each broker's address, when it names any.
-pub fn with_brokers(what: What, frame: &[u8], front_of: impl Fn(&str) -> u16) -> Option<Vec<u8>> {
+/// The answer with `host` and the port of `front_of` in place of each broker's address, when it names any.
+pub fn with_brokers(
+    what: What,
+    frame: &[u8],
+    host: Ipv4Addr,
+    front_of: impl Fn(&str) -> u16,
+) -> Option<Vec<u8>> {
     let (header, mut answer) = read::<MetadataResponse>(what, ApiKey::Metadata, frame)?;
     for broker in &mut answer.brokers {
         broker.port = front_of(&format!("{}:{}", broker.host, broker.port)).into();
-        broker.host = StrBytes::from_static_str("127.0.0.1");
+        broker.host = StrBytes::from_string(host.to_string());
     }
     let (_, version) = what?;
     let mut out = BytesMut::new();

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -34,6 +34,7 @@ pub struct Counts {
 }
 
 struct Shared {
+    host: Ipv4Addr,
     script: Script,
     counts: Counts,
     /// The port that stands for each broker.
@@ -44,14 +45,20 @@ struct Shared {
 impl Proxy {
     /// Stands in front of the broker at `host:port`, and of all that it names.
     pub fn start(broker: &str) -> Self {
+        Self::at(Ipv4Addr::LOCALHOST, broker)
+    }
+
+    /// The same at another address of this machine.
+    pub fn at(host: Ipv4Addr, broker: &str) -> Self {
         let shared = Arc::new(Shared {
+            host,
             script: Script::default(),
             counts: Counts::default(),
             fronts: Mutex::default(),
             open: Mutex::default(),
         });
         let port = shared.front_of(broker);
-        Self { bootstrap: SocketAddr::from(([127, 0, 0, 1], port)), shared }
+        Self { bootstrap: SocketAddr::from((host, port)), shared }
     }
 
     /// `host:port` for clients.
@@ -92,7 +99,7 @@ impl Drop for Proxy {
         self.shared.end_all();
         for port in self.shared.fronts.lock().unwrap().values() {
             // Its thread waits for a connection, and sees then that all is over.
-            let _ = TcpStream::connect(("127.0.0.1", *port));
+            let _ = TcpStream::connect((self.shared.host, *port));
         }
     }
 }
@@ -108,7 +115,7 @@ impl Shared {
     fn front_of(self: &Arc<Self>, broker: &str) -> u16 {
         let mut fronts = self.fronts.lock().unwrap();
         *fronts.entry(broker.to_owned()).or_insert_with(|| {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let listener = TcpListener::bind((self.host, 0)).unwrap();
             let port = listener.local_addr().unwrap().port();
             let (shared, broker) = (self.clone(), broker.to_owned());
             thread::spawn(move || shared.listen(&listener, &broker));
@@ -198,7 +205,9 @@ impl Shared {
                     }
                 }
             }
-            if let Some(changed) = frames::with_brokers(what, &frame, |at| self.front_of(at)) {
+            if let Some(changed) =
+                frames::with_brokers(what, &frame, self.host, |at| self.front_of(at))
+            {
                 frame = changed;
             }
             client.write_all(&frame)?;
