@@ -37,7 +37,7 @@ impl Cluster {
         // now is free whenever the node is started again.
         let [.., high, low] = process::id().to_be_bytes();
         let member = |node| {
-            let address = Ipv4Addr::new(127, 64 | high % 64, low, cluster * 16 + node);
+            let address = Ipv4Addr::new(127, 64 + high % 64, low, cluster * 16 + node);
             let sockets = [(); 2].map(|()| TcpListener::bind((address, 0)).unwrap());
             let gossip = UdpSocket::bind((address, 0)).unwrap();
             let [http, admin] = sockets.map(|socket| socket.local_addr().unwrap().to_string());

@@ -1,5 +1,6 @@
-//! Two regions that lose each other, really: both go on to serve what they have, the one without the
-//! broker says how old that is, and once they are together again all replicas are one.
+//! Two regions that lose each other, really: both go on to serve what they have, the one without
+//! the broker says how old that is, and once they are together again all replicas are one. Threads
+//! of the test.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -43,7 +43,8 @@ pub fn took_a_produce(what: What, frame: &[u8]) -> bool {
     partitions.map(|partition| partition.error_code).all(|code| code == 0)
 }
 
-/// The answer with `host` and the port of `front_of` in place of each broker's address, when it names any.
+/// The answer with `host` and the port of `front_of` in place of each broker's address, when it
+/// names any.
 pub fn with_brokers(
     what: What,
     frame: &[u8],

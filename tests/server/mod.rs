@@ -55,7 +55,8 @@ impl Server {
             ("--map-size", "1GiB"),
         ];
         for (flag, value) in defaults {
-            if !flags.contains(&flag) && !(flag == "--cores" && flags.contains(&"--pin")) {
+            let is_said = flags.contains(&flag) || flag == "--cores" && flags.contains(&"--pin");
+            if !is_said {
                 command.args([flag, value]);
             }
         }
