@@ -1,5 +1,5 @@
-//! What nodes answer for every key of a data set, and whether that is right: no answer may be wrong,
-//! or less than all without saying so; and replicas at one offset must have one state.
+//! What nodes answer for every key of a data set, and whether that is right: no answer may be
+//! wrong, or less than all without saying so; and replicas at one offset must have one state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

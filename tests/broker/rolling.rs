@@ -12,8 +12,8 @@ use crate::tell;
 /// Replica group of each node.
 const GROUPS: [&str; 3] = ["a", "b", "a"];
 
-/// Restarts nodes 0, 1 and 2 as an upgrade would: SIGTERM, the new process once the old one is gone,
-/// and the next node once that one is ready and everything is where the plan wants it.
+/// Restarts nodes 0, 1 and 2 as an upgrade would: SIGTERM, the new process once the old one is
+/// gone, and the next node once that one is ready and everything is where the plan wants it.
 pub fn restart(cluster: &Cluster, nodes: [Node; 3], rows: &Arc<Rows>) -> [Node; 3] {
     let urls: Vec<String> = nodes.iter().map(|node| node.server.url()).collect();
     let readers = Readers::start(&urls, rows);

@@ -12,8 +12,8 @@ use crate::cluster::view::{Member, View};
 /// A member counts when it has been alive for so long: two rounds of gossip, and longer than a
 /// process that crashes at its start takes to do so.
 pub const SETTLE: Duration = Duration::from_secs(2);
-/// A member counts until it has been dead for so long; gossip takes 10 s to call it that. Longer than
-/// a restart, shorter than anybody wants to be without a replica.
+/// A member counts until it has been dead for so long; gossip takes 10 s to call it that. Longer
+/// than a restart, shorter than anybody wants to be without a replica.
 pub const REPLACED: Duration = Duration::from_secs(10);
 /// And one that said goodbye, as does a process that is asked to end, until it has been away for as
 /// long as a silent one: a restart moves nothing. Who is not to be waited for drains first.
