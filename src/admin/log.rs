@@ -54,7 +54,7 @@ fn partitions(overview: &Overview, page: &mut Exposition) {
             }
         }
     };
-    let help = "0 starting, 1 live, 2 restoring a snapshot, 3 broken.";
+    let help = "0 starting, 1 live, 2 restoring a snapshot, 3 broken, 4 not held.";
     gauge("pumice_partition_following", help, &|p, _| Some(f64::from(p.following() as u8)));
     let help = "Entries that the log has and the partition has not; absent while unknown.";
     let lag_entries = |p: &PartitionProgress, next| p.lag_entries(next).map(|lag| lag as f64);

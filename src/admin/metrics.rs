@@ -7,7 +7,8 @@ use super::Overview;
 use super::exposition::Exposition;
 use super::process;
 use crate::clock;
-use crate::stats::counter::{BUCKETS, Histogram};
+use crate::stats::core::ElsewhereStats;
+use crate::stats::counter::{BUCKETS, Counter, Histogram};
 use crate::stats::route::{Route, STATUSES};
 use crate::stats::shard::ShardStats;
 
@@ -47,6 +48,7 @@ fn requests(overview: &Overview, page: &mut Exposition) {
             family.buckets(&format!("route=\"{}\"", route.name()), &counts, sum, MICROS);
         }
     }
+    elsewhere(overview, page);
     let now = clock::now().unsigned_abs();
     let mut family = page
         .gauge("pumice_oldest_reader_seconds", "Age of a core's open read transaction, 0 if none.");
@@ -59,6 +61,22 @@ fn requests(overview: &Overview, page: &mut Exposition) {
     for (core, stats) in overview.cores.iter().enumerate() {
         family.sample(&format!("core=\"{core}\""), stats.tickets.get());
     }
+}
+
+fn elsewhere(overview: &Overview, page: &mut Exposition) {
+    if overview.cluster.is_none() {
+        return;
+    }
+    let help = "Requests for what other nodes hold, by what became of them.";
+    let mut family = page.counter("pumice_forwarded_total", help);
+    let mut sum = |what, count: fn(&ElsewhereStats) -> &Counter| {
+        let all = overview.cores.iter().map(|core| count(&core.elsewhere).get());
+        family.sample(&format!("what=\"{what}\""), all.sum::<u64>());
+    };
+    sum("answered", |stats| &stats.answered);
+    sum("failed", |stats| &stats.failed);
+    sum("late", |stats| &stats.late);
+    sum("together", |stats| &stats.together);
 }
 
 fn connections(overview: &Overview, page: &mut Exposition) {

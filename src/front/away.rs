@@ -153,6 +153,10 @@ impl Told {
             }
         });
         context.stats.answered_together(Route::Get, &counts, self.took);
+        let elsewhere = &context.stats.elsewhere;
+        elsewhere.together.add(1);
+        // The request that carried them has counted as one.
+        elsewhere.answered.add(counts.iter().sum::<u64>().saturating_sub(1));
         if !is_told.contains(&false) {
             return;
         }

@@ -222,14 +222,18 @@ pub async fn write(
 /// Sends a write to one node.
 pub async fn write_at(context: &Context, node: &Node, outgoing: &Outgoing) -> Sent {
     let (request, deadline) = (outgoing.request(None), Instant::now() + WRITE_TIME);
-    match context.elsewhere.pool.send(&node.http, request, deadline).await {
+    let sent = match context.elsewhere.pool.send(&node.http, request, deadline).await {
         Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
             Sent::Nothing(Tried::refused(node, answer.headers()))
         }
         Ok(answer) => Sent::Answered(passed_back(answer, node)),
         Err(PeerFault::Unsent(why)) => Sent::Nothing(Tried::failed(node, &why)),
         Err(PeerFault::Unanswered(_)) => Sent::Unknown,
-    }
+    };
+    let counts = &context.stats.elsewhere;
+    let is_answered = matches!(sent, Sent::Answered(_));
+    if is_answered { &counts.answered } else { &counts.failed }.add(1);
+    sent
 }
 
 /// The others that a write into `partition` can be sent to, by their place in the routes.
@@ -288,7 +292,10 @@ pub async fn ask(
     match rt::timeout(context.elsewhere.pace.late(), first.as_mut()).await {
         Some(Ok(answer)) => return Ok(answer),
         Some(Err(failed)) => tried.add(failed),
-        None => asked.push(Either::Left(first)),
+        None => {
+            context.stats.elsewhere.late.add(1);
+            asked.push(Either::Left(first));
+        }
     }
     while let Some(node) = waiting.next() {
         asked.push(Either::Right(Box::pin(ask_one(context, node, outgoing, wants))));
@@ -317,16 +324,20 @@ async fn ask_one(
 ) -> Result<Answer, Tried> {
     let (began, request) = (Instant::now(), outgoing.request(Some(wants)));
     let answer = context.elsewhere.pool.send(&node.http, request, wants.deadline).await;
-    match answer {
+    let counts = &context.stats.elsewhere;
+    let tried = match answer {
         Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
-            Err(Tried::refused(node, answer.headers()))
+            Tried::refused(node, answer.headers())
         }
         Ok(answer) => {
             context.elsewhere.pace.took(began.elapsed());
-            Ok(passed_back(answer, node))
+            counts.answered.add(1);
+            return Ok(passed_back(answer, node));
         }
-        Err(fault) => Err(Tried::failed(node, &fault)),
-    }
+        Err(fault) => Tried::failed(node, &fault),
+    };
+    counts.failed.add(1);
+    Err(tried)
 }
 
 /// Asks one node for a whole answer of at most `most` bytes, until the deadline of `wants`.

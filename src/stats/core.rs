@@ -16,6 +16,21 @@ pub struct CoreStats {
     pub reading_since: Gauge,
     /// Requests whose outcome is awaited.
     pub tickets: Gauge,
+    /// Requests for what other nodes hold.
+    pub elsewhere: ElsewhereStats,
+}
+
+/// What became of requests for what other nodes hold.
+#[derive(Debug, Default)]
+pub struct ElsewhereStats {
+    /// Those that another node answered.
+    pub answered: Counter,
+    /// Times that a node was asked in vain, so that the next was asked, or nobody was left.
+    pub failed: Counter,
+    /// Times that a node was late, so that the next was asked as well.
+    pub late: Counter,
+    /// Times that a node was asked for many reads at once.
+    pub together: Counter,
 }
 
 impl CoreStats {
