@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use pumice_model::ids::Token;
 use pumice_model::limits::BATCH_MAX;
@@ -29,9 +30,9 @@ pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<
     if !receive::says_json(request.headers()) {
         return Err(Problem::media_type());
     }
-    let headers = request.headers().clone();
+    let (Parts { headers, .. }, body) = request.into_parts();
     let wants = Wants::of(context, &headers)?;
-    let body = receive::body(context, request).await?;
+    let body = receive::body(context, Request::new(body)).await?;
     let asked = GetRequest::parse(&body).map_err(|fault| Problem::syntax(fault.to_string()))?;
     if asked.keys.len() > BATCH_MAX {
         let count = asked.keys.len();
@@ -44,7 +45,9 @@ pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<
         keys.push(pk, sk);
     }
     let partitions = keys.partitions();
-    if let Some(answer) = scatter::get(context, &wants, &headers, &keys, &MANY).await? {
+    if context.is_alone() {
+        wants.wait(context, &partitions).await?;
+    } else if let Some(answer) = scatter::get(context, &wants, &headers, &keys, &MANY).await? {
         return Ok(answer);
     }
     let body = keys.body(STYLE)?;
