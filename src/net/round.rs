@@ -11,7 +11,10 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use pumice_model::time::Millis;
+
 use super::service::{Service, Short};
+use crate::clock;
 
 /// Notes that are answered at once: their replies still fit a cache.
 const NOTES: usize = 64;
@@ -41,6 +44,8 @@ struct All<S: Service> {
     free: Vec<usize>,
     /// Looks so far.
     looks: u64,
+    /// When the last one began.
+    looked_at: Millis,
 }
 
 /// What one connection asks, and what it is answered.
@@ -91,6 +96,7 @@ impl<S: Service> Default for Round<S> {
             asking: Vec::new(),
             free: Vec::new(),
             looks: 0,
+            looked_at: 0,
         })))
     }
 }
@@ -144,15 +150,20 @@ impl<S: Service> Seat<S> {
         is_noted
     }
 
-    /// Answers all that was noted, each once, as [`Service::look`] does.
-    pub(super) fn look(self, service: &S, reply: &mut dyn FnMut(usize, &Short<'_>)) {
+    /// Looks for all who wait, if nobody has since this one noted; tells when the last look was.
+    pub(super) fn looked_at(&self, service: &S) -> Millis {
         let mut all = self.round.borrow_mut();
         let asking = &all.asking[self.place];
         if asking.look == all.looks && !asking.ends.is_empty() {
             all.look(service);
         }
-        let asking = mem::take(&mut all.asking[self.place]);
-        drop(all);
+        all.looked_at
+    }
+
+    /// Answers all that was noted, each once, as [`Service::look`] does.
+    pub(super) fn look(self, service: &S, reply: &mut dyn FnMut(usize, &Short<'_>)) {
+        self.looked_at(service);
+        let asking = mem::take(&mut self.round.borrow_mut().asking[self.place]);
         for (number, kept) in asking.replies.iter().enumerate() {
             match kept {
                 Some(kept) => kept.tell(&asking.bytes, |short| reply(number, short)),
@@ -191,7 +202,8 @@ impl<S: Service> All<S> {
     /// Answers all who wait. Whose reply is not kept asks again, alone: of a look that panics it is
     /// not known whom it panicked for.
     fn look(&mut self, service: &S) {
-        let Self { noted, is_noting, askers, asking, looks, .. } = self;
+        let Self { noted, is_noting, askers, asking, looks, looked_at, .. } = self;
+        *looked_at = clock::now();
         let mut looked = mem::take(noted);
         let mut room = REPLIES;
         // A note that panicked has left nobody knows what.
@@ -307,4 +319,4 @@ impl Reply {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -178,6 +178,11 @@ impl Peer {
         self.order.get()
     }
 
+    /// The same, for a task that has asked since it was polled.
+    pub(super) fn ordered(&self) -> Order {
+        self.order.get()
+    }
+
     fn give(&self, order: Order) {
         if order > self.order.get() {
             self.order.set(order);

@@ -183,3 +183,35 @@ impl<N: Default> Batch<N> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::round::tests::{Echo, LARGE};
+
+    #[test]
+    fn replies_without_room_are_made_again_in_their_order_and_count_once() {
+        let targets = [LARGE, "/1", LARGE, "/2", "/3", LARGE];
+        let heads = targets.map(|target| format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        let heads = heads.concat();
+        let (service, mut batch) = (Echo::default(), Batch::default());
+        batch.input[..heads.len()].copy_from_slice(heads.as_bytes());
+        let terms = Terms { service: &service, head_size: 1_024, finishes: false };
+        let (mut filled, mut most, mut said) = (heads.len(), NOTED, Vec::new());
+        while filled > 0 {
+            let done = batch.answer(filled, &mut most, &terms);
+            assert_ne!(done.next, Next::Other);
+            batch.input.copy_within(done.taken..filled, 0);
+            filled -= done.taken;
+            said.extend_from_slice(&batch.output);
+            batch.clear();
+        }
+        let said = String::from_utf8_lossy(&said);
+        let bodies = said.split("\r\n\r\n").skip(1).map(|body| body.split("HTTP/1.1").next());
+        let bodies: Vec<_> = bodies.flatten().collect();
+        let large = Echo::body(LARGE);
+        let wanted = targets.map(|target| if target == LARGE { &large } else { target });
+        assert!(bodies == wanted, "other bodies, or in another order");
+        assert_eq!(service.answers(), targets.len());
+    }
+}

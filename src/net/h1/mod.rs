@@ -124,7 +124,7 @@ impl<'c, S: Service> Plain<'c, S> {
         wire: &mut Wire,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let finishes = self.peer.order(cx) >= Order::Finish;
+        let finishes = self.peer.ordered() >= Order::Finish;
         if let Some(seat) = self.asked.take() {
             return Poll::Ready(self.answer(seat, batch, finishes, wire, cx));
         }
@@ -187,8 +187,9 @@ impl<'c, S: Service> Plain<'c, S> {
         cx: &mut Context<'_>,
     ) -> io::Result<()> {
         let Batch { output, date, .. } = batch;
-        let date = date.now();
-        seat.look(&*self.shared.service, &mut |_, short| {
+        let service = &*self.shared.service;
+        let date = date.at(seat.looked_at(service));
+        seat.look(service, &mut |_, short| {
             reply::write(output, short, date, finishes);
         });
         self.rest = Vec::new();

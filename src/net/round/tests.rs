@@ -15,7 +15,7 @@ use crate::net::body::Incoming;
 
 /// Echoes targets in looks, which it counts, as it does answers that count. Of some it panics.
 #[derive(Default)]
-struct Echo {
+pub(in crate::net) struct Echo {
     looks: Cell<usize>,
     answers: Cell<usize>,
     /// Whether what moves has gone.
@@ -26,8 +26,19 @@ const UNWANTED: &str = "/unwanted";
 const PANICS_NOTED: &str = "/panics noted";
 const PANICS_LOOKED_AT: &str = "/panics looked at";
 const MANY_FIELDS: &str = "/many fields";
-const LARGE: &str = "/large";
+pub(in crate::net) const LARGE: &str = "/large";
 const MOVES: &str = "/moves";
+
+impl Echo {
+    pub(in crate::net) fn body(target: &str) -> String {
+        if target == LARGE { "l".repeat(REPLIES / 2 + 1) } else { target.to_owned() }
+    }
+
+    /// Answers that were made and not thrown away.
+    pub(in crate::net) fn answers(&self) -> usize {
+        self.answers.get()
+    }
+}
 
 impl Service for Echo {
     type Body = Full<Bytes>;
@@ -61,7 +72,7 @@ impl Service for Echo {
                 [("a", b"1".as_slice()), ("b", b""), ("c", b"333"), ("d", b"4"), ("e", b"5")];
             let has_many = target == MANY_FIELDS || target == MOVES;
             let fields = &fields[..if has_many { 5 } else { target.len() % 5 }];
-            let body = if target == LARGE { vec![b'l'; REPLIES / 2 + 1] } else { target.into() };
+            let body = Self::body(&target).into_bytes();
             let content_type = "text/plain";
             self.answers.set(self.answers.get() + 1);
             reply(number, &Short { status: 200, content_type, fields, body: &body });
@@ -195,7 +206,7 @@ fn what_is_too_much_to_keep_is_answered_all_the_same() {
     for (seat, targets) in seats.into_iter().zip(asked) {
         assert_eq!(look(seat, &service), alone(targets));
     }
-    assert_eq!(service.answers.get(), asked.concat().len());
+    assert_eq!(service.answers(), asked.concat().len());
 }
 
 #[test]
@@ -212,7 +223,7 @@ fn what_has_moved_between_two_looks_is_asked_for_again_by_the_client() {
     let moved = (1, 503, true, MOVED.body.to_vec());
     assert_eq!(told, [(0, 200, false, b"/1".to_vec()), moved, (2, 200, false, b"/2".to_vec())]);
     assert_eq!(look(before, &service), alone(&["/before"]));
-    assert_eq!(service.answers.get(), 3);
+    assert_eq!(service.answers(), 3);
 }
 
 #[test]
