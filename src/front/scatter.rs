@@ -101,13 +101,13 @@ pub async fn get(
     keys: &Keys,
     dialect: &Dialect,
 ) -> Result<Option<Answer>, Problem> {
+    let Some(routes) = context.routes() else {
+        wants.wait(context, &keys.partitions()).await?;
+        return Ok(None);
+    };
     let partitions: Vec<Partition> = (0..keys.count()).map(|number| keys.key(number).0).collect();
     let all: BTreeSet<Partition> = partitions.iter().copied().collect();
     let listed: Vec<Partition> = all.iter().copied().collect();
-    let Some(routes) = context.routes() else {
-        wants.wait(context, &listed).await?;
-        return Ok(None);
-    };
     let here = |partition: &Partition| match wants.is_forwarded {
         true => context.has_state(*partition).is_ok(),
         false => context.answers(*partition) && wants.are_met(context, *partition),

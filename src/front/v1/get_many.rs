@@ -45,9 +45,7 @@ pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<
         keys.push(pk, sk);
     }
     let partitions = keys.partitions();
-    if context.is_alone() {
-        wants.wait(context, &partitions).await?;
-    } else if let Some(answer) = scatter::get(context, &wants, &headers, &keys, &MANY).await? {
+    if let Some(answer) = scatter::get(context, &wants, &headers, &keys, &MANY).await? {
         return Ok(answer);
     }
     let body = keys.body(STYLE)?;
