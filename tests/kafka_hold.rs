@@ -2,13 +2,19 @@
 //! again has the state that a node has which never let go, and nobody else notices.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "snapshots/door.rs"]
+mod door;
 mod kafka;
 #[path = "kafka_hold/node.rs"]
 mod node;
+#[path = "kafka_hold/peers.rs"]
+mod peers;
 #[path = "kafka_hold/restores.rs"]
 mod restores;
 mod s3;
 mod server;
+#[path = "kafka_hold/streams.rs"]
+mod streams;
 
 use std::thread;
 use std::time::Duration;
@@ -29,7 +35,7 @@ type Puts = Vec<(String, String, String)>;
 fn namespace(name: &str) -> (Mock, Place) {
     let mock = Mock::with_namespace(name, PARTITIONS);
     let (brokers, name) = (mock.brokers(), name.to_owned());
-    (mock, Place { brokers, name, objects: None })
+    (mock, Place { brokers, name, objects: None, streams: false })
 }
 
 fn dirs<const N: usize>() -> [TempDir; N] {

@@ -18,6 +18,8 @@ mod lost_answers;
 #[path = "kafka_mock/no_broker.rs"]
 mod no_broker;
 mod server;
+#[path = "kafka_mock/takes_over.rs"]
+mod takes_over;
 #[path = "kafka_mock/truncated.rs"]
 mod truncated;
 #[path = "kafka_mock/writes.rs"]

@@ -4,14 +4,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[allow(dead_code, reason = "the side of a client is the TLS suite's")]
+#[path = "tls/authority.rs"]
+mod authority;
 #[path = "snapshots/commands.rs"]
 mod commands;
 #[path = "snapshots/damage.rs"]
 mod damage;
+#[path = "snapshots/door.rs"]
+mod door;
+#[path = "snapshots/ends.rs"]
+mod ends;
 #[path = "snapshots/faults.rs"]
 mod faults;
 #[path = "snapshots/format.rs"]
 mod format;
+#[path = "snapshots/lies.rs"]
+mod lies;
 #[path = "snapshots/node.rs"]
 mod node;
 #[path = "snapshots/rounds.rs"]
@@ -20,6 +29,8 @@ mod s3;
 #[path = "../shards/tests/seeds/mod.rs"]
 mod seeds;
 mod server;
+#[path = "snapshots/stream.rs"]
+mod stream;
 #[path = "snapshots/wants.rs"]
 mod wants;
 
@@ -28,6 +39,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use pumice::objects::Objects;
 use pumice::settings::{ClusterSettings, ObjectsSettings};
 use pumice::snapshot::catalog::{Found, Whose, find};
+use pumice::snapshot::install::Installer;
 use pumice::snapshot::place::Place;
 use pumice::snapshot::restore::{Restorer, Wish};
 use pumice::snapshot::take::{Spool, WALK_MAX, Walk};
@@ -105,5 +117,6 @@ fn restorer<'a>(
     node: &'a Node,
     stats: &'a SnapshotStats,
 ) -> Restorer<'a> {
-    Restorer { objects, cluster, feeders: node.feeders(), stats, proofs: None, step: &|_, _| {} }
+    let (feeders, proofs) = (node.feeders(), None);
+    Restorer { objects, installer: Installer { cluster, feeders, stats, proofs, step: &|_, _| {} } }
 }

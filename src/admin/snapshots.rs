@@ -45,11 +45,39 @@ fn round(snapshots: &Handle) -> SnapshotRound {
     }
 }
 
-/// The families of snapshots.
+/// The families of snapshots and of restores.
 pub fn render(overview: &Overview, page: &mut Exposition) {
-    if overview.settings.process.objects.is_none() {
-        return;
+    let process = &overview.settings.process;
+    if process.objects.is_some() {
+        rounds(overview, page);
     }
+    if process.objects.is_some() || process.gossip.is_some() {
+        restores(overview, page);
+    }
+}
+
+fn restores(overview: &Overview, page: &mut Exposition) {
+    let stats = &overview.snapshot_stats;
+    let mut family = page.counter("pumice_restores_total", "Partitions restored, by source.");
+    family.sample("source=\"objects\"", stats.restores.get());
+    family.sample("source=\"holder\"", stats.streamed.get());
+    for (name, help, count) in [
+        ("pumice_restores_failed_total", "Restores that failed.", &stats.restore_failures),
+        ("pumice_snapshots_bad_total", "Bad snapshots that were not installed.", &stats.bad_found),
+        ("pumice_handovers_given_total", "Partitions given to peers.", &stats.given),
+        ("pumice_handovers_busy_total", "Peers told to come again.", &stats.given_busy),
+        ("pumice_handover_given_bytes_total", "Bytes given to peers.", &stats.given_bytes),
+    ] {
+        page.counter(name, help).sample("", count.get());
+    }
+    let help = "Bytes of rows of the last partition restored while serving.";
+    page.gauge("pumice_restore_last_bytes", help).sample("", stats.last_restored_bytes.get());
+    let help = "Time of the last restore while serving, from the log's wish on.";
+    let seconds = stats.last_restored_micros.get() as f64 / 1e6;
+    page.gauge("pumice_restore_last_seconds", help).sample("", seconds);
+}
+
+fn rounds(overview: &Overview, page: &mut Exposition) {
     let stats = &overview.snapshot_stats;
     for (name, help, count) in [
         ("pumice_snapshots_taken_total", "Snapshots whose manifest is written.", &stats.taken),
@@ -57,9 +85,6 @@ pub fn render(overview: &Overview, page: &mut Exposition) {
         ("pumice_snapshots_aborted_total", "Snapshots whose walk took too long.", &stats.aborted),
         ("pumice_snapshot_uploaded_bytes_total", "Bytes uploaded.", &stats.uploaded_bytes),
         ("pumice_snapshots_pruned_total", "Snapshots and left-overs removed.", &stats.pruned),
-        ("pumice_restores_total", "Partitions restored.", &stats.restores),
-        ("pumice_restores_failed_total", "Restores that failed.", &stats.restore_failures),
-        ("pumice_snapshots_bad_total", "Bad snapshots that were not installed.", &stats.bad_found),
     ] {
         page.counter(name, help).sample("", count.get());
     }

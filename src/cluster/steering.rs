@@ -157,6 +157,7 @@ impl Steering {
             routes.version += 1;
             self.routes = Arc::new(routes);
             self.setup.home.route(&self.routes);
+            self.setup.telling.send_replace(self.routes.clone());
         }
     }
 

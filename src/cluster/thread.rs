@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::gossip::{self, Gossip, GossipFault};
 use super::steering::Steering;
 use crate::clock;
+use crate::mesh::handover::Telling;
 use crate::mesh::holds::Holds;
 use crate::mesh::home::Home;
 use crate::mesh::positions::Positions;
@@ -45,6 +46,8 @@ pub struct Setup {
     pub holds: Holds,
     /// To the cores.
     pub home: Home,
+    /// To the thread that restores.
+    pub telling: Telling,
     /// What is counted and shown.
     pub stats: Arc<ClusterStats>,
     /// What the cores count.

@@ -21,6 +21,7 @@ pub type Answer = Response<Body>;
 
 /// The content type of `/v1` answers.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const FIRE_JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 
@@ -55,6 +56,11 @@ pub fn bytes(status: StatusCode, body: impl Into<Body>) -> Answer {
 /// A JSON answer on FireScroll's routes that is written already, newline included.
 pub fn fire_json(status: StatusCode, body: impl Into<Body>) -> Answer {
     typed(status, FIRE_JSON, body.into())
+}
+
+/// Bytes that are no text.
+pub fn bytes(body: Body) -> Answer {
+    typed(StatusCode::OK, BYTES, body)
 }
 
 fn typed(status: StatusCode, content_type: HeaderValue, body: Body) -> Answer {

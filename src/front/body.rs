@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, SizeHint};
 
+use crate::mesh::handover::{Piece, Taking};
 use crate::{peer, rt};
 
 /// The body of an answer.
@@ -28,6 +29,13 @@ pub enum Body {
     },
     /// What another node answers, as it comes.
     Peer(Box<peer::Body>),
+    /// A whole partition, as the snapshots' thread gives it.
+    Handover {
+        /// What comes.
+        taking: Box<Taking>,
+        /// Bytes that are still to come.
+        left: u64,
+    },
 }
 
 /// The next piece of a paged body; `None` at the end.
@@ -93,6 +101,15 @@ impl hyper::body::Body for Body {
                 let frame = ready!(Pin::new(body).poll_frame(context));
                 return Poll::Ready(frame.map(|frame| frame.map_err(|off| Cut(off.to_string()))));
             }
+            Self::Handover { left: 0, .. } => None,
+            Self::Handover { taking, left } => match ready!(taking.poll_next(context)) {
+                Some(Piece::Bytes(bytes)) => {
+                    *left = left.saturating_sub(bytes.len() as u64);
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
+                Some(Piece::Broken(why)) => Some(Err(Cut(why))),
+                _ => Some(Err(Cut("the giving end has gone".to_owned()))),
+            },
             Self::Pages { rested, .. } if !*rested => {
                 *rested = true;
                 rt::queue_again(context);
@@ -116,6 +133,7 @@ impl hyper::body::Body for Body {
             Self::Empty => true,
             Self::Whole(bytes) => bytes.is_empty(),
             Self::Pages { .. } => false,
+            Self::Handover { left, .. } => *left == 0,
             Self::Peer(body) => body.is_end_stream(),
         }
     }
@@ -125,6 +143,7 @@ impl hyper::body::Body for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Pages { .. } => SizeHint::default(),
+            Self::Handover { left, .. } => SizeHint::with_exact(*left),
             Self::Peer(body) => body.size_hint(),
         }
     }

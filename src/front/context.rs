@@ -14,6 +14,7 @@ use super::elsewhere::Elsewhere;
 use super::looks::Looks;
 use super::problem::Problem;
 use crate::clock;
+use crate::mesh::handover::Asking;
 use crate::mesh::inbox::Inbox;
 use crate::mesh::positions::Positions;
 use crate::mesh::routes::Routes;
@@ -51,6 +52,8 @@ pub struct Context {
     pub elsewhere: Elsewhere,
     /// What reads for other nodes are answered with.
     pub looks: RefCell<Looks>,
+    /// Gives whole partitions to them; `None` for a node that is alone.
+    pub handover: Option<Asking>,
 }
 
 impl Context {

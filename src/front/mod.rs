@@ -173,6 +173,7 @@ async fn v1(
         Target::GetMany => v1::get_many::serve(context, request).await,
         Target::Look => v1::look::serve(context, request).await,
         Target::Batch => v1::batch::serve(context, request).await,
+        Target::Handover(partition) => v1::handover::serve(context, &request, partition).await,
         Target::Namespace => about(&request, namespace(context)),
         Target::Routes => about(&request, v1::routes::answer(context)),
         Target::OpenApi => about(&request, answer::json(StatusCode::OK, openapi::document())),

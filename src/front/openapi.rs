@@ -276,6 +276,18 @@ const OPERATIONS: &[Operation] = &[
         request: None,
         answers: &[("200", "the routes", Some(schema!(wire::RoutesBody<'static>)))],
     },
+    Operation {
+        method: "get",
+        path: "/v1/partitions/{partition}/snapshot",
+        summary: "A whole partition at one offset, for a node that takes it over",
+        parameters: &[],
+        request: None,
+        answers: &[
+            ("200", "a manifest and its frames, drawn in FORMATS.md", None),
+            ("404", "no such partition, or a node that is alone", Some(ERROR)),
+            ("503", "not held here; code busy: come again", Some(ERROR)),
+        ],
+    },
     FIRE_PUT,
     fire(
         "/records/delete",

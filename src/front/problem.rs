@@ -129,6 +129,13 @@ impl Problem {
         Self { partition: Some(partition), ..problem }
     }
 
+    /// 503 to a node that takes the partition over: it must come again.
+    pub fn gives_enough(partition: Partition) -> Self {
+        let message = "as many partitions as may be are being given to peers";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code::BUSY, message);
+        Self { partition: Some(partition), ..problem }
+    }
+
     /// 503: the partition is not held here, and none of those that may hold it could be asked.
     pub fn unreached(partition: Partition, tried: &[String]) -> Self {
         let tried = match tried {

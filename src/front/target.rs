@@ -33,6 +33,8 @@ pub enum Target<'p> {
     Namespace,
     /// `/v1/routes`.
     Routes,
+    /// `/v1/partitions/{partition}/snapshot`.
+    Handover(&'p str),
     /// `/openapi.json`.
     OpenApi,
     /// Any other under `/v1`.
@@ -50,6 +52,10 @@ impl<'p> Target<'p> {
                 Some((pk, sk)) => Self::Record(decode("pk", pk)?, decode("sk", sk)?),
                 None => Self::List(decode("pk", keys)?),
             });
+        }
+        let partition = path.strip_prefix("/v1/partitions/");
+        if let Some(partition) = partition.and_then(|rest| rest.strip_suffix("/snapshot")) {
+            return Ok(Self::Handover(partition));
         }
         Ok(match path {
             "/up" => Self::Up,
@@ -82,6 +88,7 @@ impl<'p> Target<'p> {
             Self::GetMany => Route::GetMany,
             Self::Look => Route::Look,
             Self::Batch => Route::Batch,
+            Self::Handover(_) => Route::Handover,
             Self::Namespace | Self::Routes | Self::OpenApi => Route::About,
             Self::Fire(_) | Self::Unknown | Self::Foreign => Route::Other,
         }

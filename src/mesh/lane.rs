@@ -115,6 +115,19 @@ impl<T: Send> Receiver<T> {
         .await
     }
 
+    /// The oldest item, as [`Self::recv_many`] would wait for it; `None` when every sender has gone
+    /// and the lane is empty.
+    pub fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<T>> {
+        let mut one = Vec::new();
+        if self.take(&mut one, 1).is_none() {
+            self.listen(cx);
+            if self.take(&mut one, 1).is_none() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(one.pop())
+    }
+
     /// Items waiting, as of some moment during the call.
     pub fn len(&self) -> usize {
         self.queue.len()

@@ -2,6 +2,7 @@
 //! and nothing here may grow without a limit.
 
 pub mod feed;
+pub mod handover;
 pub mod holds;
 pub mod home;
 pub mod inbox;

@@ -15,7 +15,8 @@ pub struct Want {
     pub partition: Partition,
     /// The snapshot's next offset must be at least this: the first that the log still has.
     pub covers: Offset,
-    /// And at most this: the log's end. A snapshot from beyond is of another log.
+    /// And at most this: the log's end. A snapshot from beyond is of another log, unless the log
+    /// says that it has come so far meanwhile.
     pub at_most: Offset,
     /// Asks whether a snapshot is of this log, before anything of it is made live.
     pub proofs: Proving,
@@ -28,7 +29,7 @@ pub struct Want {
 pub struct Question {
     /// Where a snapshot's last entry stood.
     pub at: Offset,
-    /// The hash of its record.
+    /// The hash of its record; 0 asks only whether the log has come so far.
     pub hash: u64,
     /// The answer; dropped when the node stops.
     pub reply: oneshot::Sender<bool>,

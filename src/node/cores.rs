@@ -8,10 +8,10 @@ use std::sync::Arc;
 use pumice_shards::Reader;
 use rustls::ClientConfig;
 
+use super::order::Ways;
 use crate::admin::{Admin, Overview};
 use crate::front::{Front, context::Context, elsewhere::Elsewhere};
 use crate::mesh::home::Message;
-use crate::mesh::inbox::Inbox;
 use crate::mesh::lane::Receiver;
 use crate::mesh::positions::Positions;
 use crate::mesh::routes::Routes;
@@ -36,7 +36,7 @@ pub struct CoreSeed {
     /// TLS to peers; `None` speaks to them in clear text.
     pub to_peers: Option<Arc<ClientConfig>>,
     pub readers: Vec<Reader>,
-    pub inboxes: Vec<Inbox>,
+    pub ways: Ways,
     pub positions: Positions,
     pub progress: Option<Arc<Progress>>,
     pub stats: Arc<CoreStats>,
@@ -52,7 +52,7 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
     let context = Context {
         cluster: seed.settings.cluster,
         readers: seed.readers,
-        inboxes: seed.inboxes,
+        inboxes: seed.ways.inboxes,
         tickets: Tickets::new(seed.core),
         positions: seed.positions,
         progress: seed.progress,
@@ -62,6 +62,7 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
         routes: Rc::default(),
         elsewhere: Elsewhere::new(Pool::new(seed.to_peers)),
         looks: Default::default(),
+        handover: seed.ways.asks,
         intake: Intake::default(),
     };
     let drain = Drain::new();

@@ -46,8 +46,9 @@ impl Joining<'_> {
         socket: Option<UdpSocket>,
         mut order: Order,
     ) -> Result<(Order, Option<Joined>), StartFault> {
-        let peers = self.settings.process.gossip.clone().zip(order.holds.take());
-        let (Some((settings, holds)), Some(socket), Some(progress)) =
+        let ways = order.holds.take().zip(order.telling.take());
+        let peers = self.settings.process.gossip.clone().zip(ways);
+        let (Some((settings, (holds, telling))), Some(socket), Some(progress)) =
             (peers, socket, order.progress.clone())
         else {
             return Ok((order, None));
@@ -62,6 +63,7 @@ impl Joining<'_> {
             positions: self.positions.clone(),
             holds,
             home: self.home.clone(),
+            telling,
             stats: stats.clone(),
             cores: self.cores.to_vec(),
             serving: self.settings.process.cores.clone(),
@@ -70,7 +72,7 @@ impl Joining<'_> {
             Ok(running) => Ok((order, Some((stats, running)))),
             Err(fault) => {
                 // The owners must let go of their shards before the directory can.
-                drop(order.inboxes);
+                drop(order.ways);
                 order.stopping.stop();
                 Err(fault.into())
             }

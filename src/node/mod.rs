@@ -7,6 +7,7 @@ mod join;
 mod order;
 mod ports;
 mod restore;
+mod snapshots;
 mod store;
 
 use join::{Joined, Joining};
@@ -22,7 +23,7 @@ use pumice_shards::Reader;
 use cores::CoreSeed;
 pub use fault::StartFault;
 use fault::{spawned, thread_fault};
-use order::{Order, Place, Stopping};
+use order::{Order, Place, Stopping, Ways};
 use ports::Ports;
 use store::{Owners, Shard};
 
@@ -30,7 +31,6 @@ use crate::admin::{Overview, Phase};
 use crate::cluster;
 use crate::datadir::{DataDir, DataDirFault};
 use crate::mesh::home::{self, Home, Message};
-use crate::mesh::inbox::Inbox;
 use crate::mesh::lane::Receiver;
 use crate::mesh::positions::Positions;
 use crate::net::Tls;
@@ -93,7 +93,7 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
     // Until here a signal ends the process at once, as it would a kill: a start may have to wait
     // for brokers, objects and peers, and nobody waits for it.
     let signals = Signals::listen(tls.is_some()).map_err(thread_fault("signals"))?;
-    let Order { inboxes, progress, log_stats, snapshots, snapshot_stats, stopping, .. } = order;
+    let Order { ways, progress, log_stats, snapshots, snapshot_stats, stopping, .. } = order;
     let phase = Arc::new(Phase::default());
     let mut overview = Overview {
         settings: settings.clone(),
@@ -110,7 +110,7 @@ pub fn start(settings: Settings) -> Result<Running, StartFault> {
         snapshots,
         snapshot_stats,
     };
-    let cores = spawn_cores(&mut overview, tls.as_ref(), inboxes, sockets, lanes)?;
+    let cores = spawn_cores(&mut overview, tls.as_ref(), ways, sockets, lanes)?;
     let (admin_core, admin_home) = spawn_admin(overview, admin_sockets)?;
     phase.serve();
     let place = process.data_dir.display();
@@ -166,14 +166,14 @@ fn begin(
 fn spawn_cores(
     overview: &mut Overview,
     tls: Option<&Arc<Tls>>,
-    inboxes: Vec<Inbox>,
+    ways: Ways,
     sockets: Vec<TcpListener>,
     lanes: Vec<Receiver<Message>>,
 ) -> Result<Vec<rt::Joining<()>>, StartFault> {
     let to_peers = join::tls(&overview.settings.process)?;
     let mut cores = Vec::new();
     for (core, (socket, lane)) in sockets.into_iter().zip(lanes).enumerate() {
-        let seed = CoreSeed { to_peers: to_peers.clone(), ..seed(core, overview, tls, &inboxes) };
+        let seed = CoreSeed { to_peers: to_peers.clone(), ..seed(core, overview, tls, &ways) };
         overview.nets.push(seed.net.clone());
         let name = format!("core-{core}");
         let cpu = Some(overview.settings.process.cores[core]);
@@ -194,7 +194,7 @@ fn spawn_admin(
     Ok((core, home))
 }
 
-fn seed(core: usize, overview: &Overview, tls: Option<&Arc<Tls>>, inboxes: &[Inbox]) -> CoreSeed {
+fn seed(core: usize, overview: &Overview, tls: Option<&Arc<Tls>>, ways: &Ways) -> CoreSeed {
     CoreSeed {
         // Cores are CPUs, of which there are fewer than 65,536.
         core: core as u16,
@@ -202,7 +202,7 @@ fn seed(core: usize, overview: &Overview, tls: Option<&Arc<Tls>>, inboxes: &[Inb
         tls: tls.cloned(),
         to_peers: None,
         readers: overview.readers.clone(),
-        inboxes: inboxes.to_vec(),
+        ways: ways.clone(),
         positions: overview.positions.clone(),
         progress: overview.progress.clone(),
         stats: overview.cores[core].clone(),

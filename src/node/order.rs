@@ -6,15 +6,16 @@ use std::task::Waker;
 
 use pumice_shards::{Position, Reader};
 
-use super::fault::{StartFault, thread_fault};
+use super::fault::StartFault;
 use super::restore;
+use super::snapshots::{self, Snapshots};
 use super::store::{self, Owners, Shard};
 use crate::datadir::DataDir;
 use crate::log::kafka;
 use crate::mesh::feed::{Feed, Feeder, feed};
+use crate::mesh::handover::{Asking, Telling};
 use crate::mesh::holds::{self, Holds};
 use crate::mesh::inbox::{Inbox, Outlet, inbox};
-use crate::mesh::wants::{Wanted, wants};
 use crate::owner::{self, Source};
 use crate::settings::{KafkaSettings, LogSettings, Settings};
 use crate::snapshot::service;
@@ -22,15 +23,26 @@ use crate::stats::log::LogStats;
 use crate::stats::progress::Progress;
 use crate::stats::snapshot::SnapshotStats;
 
+/// The ways out of a core.
+#[derive(Clone)]
+pub struct Ways {
+    /// Into every shard.
+    pub inboxes: Vec<Inbox>,
+    /// To whole partitions, for peers; where there are some.
+    pub asks: Option<Asking>,
+}
+
 /// Everything between the cores' inboxes and the shards.
 pub struct Order {
-    pub inboxes: Vec<Inbox>,
+    pub ways: Ways,
     /// How partitions stand to the log; `None` with the embedded one.
     pub progress: Option<Arc<Progress>>,
     /// What the log counts, likewise.
     pub log_stats: Option<Arc<LogStats>>,
     /// Says what the log follows, where there are peers.
     pub holds: Option<Holds>,
+    /// Tells who holds what to the thread that restores, likewise.
+    pub telling: Option<Telling>,
     /// Snapshots, where there are objects.
     pub snapshots: Option<service::Handle>,
     pub snapshot_stats: Arc<SnapshotStats>,
@@ -97,15 +109,16 @@ fn embedded(place: &Place<'_>, mut shards: Vec<Shard>) -> Result<Order, StartFau
         .zip(outlets)
         .map(|(shard, outlet)| place.owners.spawn(shard, Source::Cores(outlet)));
     let owners = owners.collect::<Result<Vec<_>, _>>()?;
-    let snapshots = snapshots(place, readers, Vec::new(), None, None, &snapshot_stats)?;
+    let snapshots = snapshots::alone(place, readers, &snapshot_stats)?;
     Ok(Order {
-        inboxes,
+        ways: Ways { inboxes, asks: None },
         progress: None,
         log_stats: None,
         holds: None,
-        snapshots: snapshots.as_ref().map(service::Running::handle),
+        telling: None,
+        snapshots: snapshots.handle,
         snapshot_stats,
-        stopping: Stopping { log: None, snapshots, owners },
+        stopping: Stopping { log: None, snapshots: snapshots.running, owners },
     })
 }
 
@@ -133,10 +146,9 @@ fn kafka(
         .zip(feeds)
         .map(|(shard, feed)| place.owners.spawn(shard, Source::Log(feed, progress.clone())));
     let owners = owners.collect::<Result<Vec<_>, _>>()?;
-    let (wanting, wanted) = place.settings.process.objects.as_ref().map(|_| wants()).unzip();
     let snapshot_stats = Arc::<SnapshotStats>::default();
-    let kept = Some(progress.clone());
-    let snapshots = snapshots(place, readers, feeders.clone(), wanted, kept, &snapshot_stats)?;
+    let Snapshots { running: snapshots, handle, wanting, telling, asks } =
+        snapshots::beside_log(place, readers, &feeders, &progress, &snapshot_stats)?;
     let log_stats = Arc::<LogStats>::default();
     // With peers, what is followed is the cluster's to say.
     let (holds, held_by) = place.settings.process.gossip.as_ref().map(|_| holds::holds()).unzip();
@@ -148,6 +160,7 @@ fn kafka(
         outlets,
         feeders,
         wanting,
+        has_objects: place.settings.process.objects.is_some(),
         home: place.owners.home.clone(),
         positions: place.owners.positions.clone(),
         progress: progress.clone(),
@@ -155,18 +168,18 @@ fn kafka(
         serving: place.owners.serving.to_vec(),
         taken,
     });
-    let snapshots_handle = snapshots.as_ref().map(service::Running::handle);
     match started {
         Ok(log) => {
             if log_stats.connected.get() == 0 {
                 progress.serve_unheard();
             }
             Ok(Order {
-                inboxes,
+                ways: Ways { inboxes, asks },
                 progress: Some(progress),
                 log_stats: Some(log_stats),
                 holds,
-                snapshots: snapshots_handle,
+                telling,
+                snapshots: handle,
                 snapshot_stats,
                 stopping: Stopping { log: Some(log), snapshots, owners },
             })
@@ -192,29 +205,4 @@ fn readers(shards: &[Shard]) -> Vec<Reader> {
 
 fn inboxes(shards: &[Shard], taker: Option<Waker>) -> (Vec<Inbox>, Vec<Outlet>) {
     shards.iter().map(|shard| inbox(shard.stats.clone(), taker.clone())).unzip()
-}
-
-fn snapshots(
-    place: &Place<'_>,
-    readers: Vec<Reader>,
-    feeders: Vec<Feeder>,
-    wanted: Option<Wanted>,
-    progress: Option<Arc<Progress>>,
-    stats: &Arc<SnapshotStats>,
-) -> Result<Option<service::Running>, StartFault> {
-    let process = &place.settings.process;
-    let Some(objects) = &process.objects else { return Ok(None) };
-    let setup = service::Setup {
-        objects: objects.clone(),
-        snapshots: process.snapshots.clone(),
-        cluster: place.settings.cluster.clone(),
-        shards: place.owners.shards,
-        readers,
-        feeders,
-        wanted,
-        progress,
-        stats: stats.clone(),
-        serving: place.owners.serving.to_vec(),
-    };
-    service::start(setup).map(Some).map_err(thread_fault("objects"))
 }

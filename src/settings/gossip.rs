@@ -7,14 +7,30 @@ use super::sources::Gathered;
 use super::{Secret, Surroundings, names, values};
 
 /// What means something with `--gossip` only.
-const OF_GOSSIP: [&str; 6] =
-    ["seeds", "node-id", "region", "replica-group", "advertise", "cluster-secret-file"];
+const OF_GOSSIP: [&str; 7] =
+    ["seeds", "node-id", "region", "replica-group", "advertise", "cluster-secret-file", "handover"];
 /// Whoever records one datagram may try secrets for as long as they like.
 const SECRET_BYTES_MIN: usize = 16;
 
 /// Whether a setting means something with gossip only, or is its address.
 pub fn is_of_gossip(name: &str) -> bool {
     name == "gossip" || OF_GOSSIP.contains(&name)
+}
+
+/// From where a partition that a node takes over is restored first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handover {
+    /// The objects, or nothing.
+    Snapshot,
+    /// A node that holds it, wherever that stands.
+    Stream,
+    /// A node of the same region that holds it, then the objects, then a node of another region.
+    Auto,
+}
+
+impl Handover {
+    pub(super) const WORDS: &[(&str, Self)] =
+        &[("auto", Self::Auto), ("snapshot", Self::Snapshot), ("stream", Self::Stream)];
 }
 
 /// A node that has peers.
@@ -34,6 +50,8 @@ pub struct GossipSettings {
     pub advertise: Option<String>,
     /// What a datagram must prove to know; `None` takes everybody's.
     pub secret: Option<Secret>,
+    /// From where it restores what it takes over.
+    pub handover: Handover,
 }
 
 impl GossipSettings {
@@ -72,8 +90,9 @@ impl GossipSettings {
             let message = format!("holds a secret of fewer than {SECRET_BYTES_MIN} bytes");
             said.fault("cluster-secret-file", message);
         }
-        let (region, group) = (region?, group?);
-        Some(GossipSettings { listen: listen?, seeds, node_id, region, group, advertise, secret })
+        let handover = said.parse("handover", |text| values::one_of(text, Handover::WORDS))?;
+        let (listen, region, group) = (listen?, region?, group?);
+        Some(GossipSettings { listen, seeds, node_id, region, group, advertise, secret, handover })
     }
 
     /// `HOST:PORT` at which peers and clients reach the public port, which listens at `http`.

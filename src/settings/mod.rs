@@ -27,7 +27,7 @@ use pumice_model::hash::Hash;
 use tracing::level_filters::LevelFilter;
 
 pub use flags::{flags, object_flags};
-pub use gossip::GossipSettings;
+pub use gossip::{GossipSettings, Handover};
 pub use log::{KafkaCompression, KafkaSasl, KafkaSettings, KafkaTls, LogSettings, SaslMechanism};
 pub use objects::{ObjectsSettings, S3Credentials, S3Settings, SnapshotSettings};
 pub use secret::Secret;

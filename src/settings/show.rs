@@ -7,8 +7,8 @@ use std::fmt;
 use super::sources::{Gathered, Source};
 use super::table::{Half, Preset, Setting, TABLE};
 use super::{
-    GossipSettings, KafkaSettings, LogSettings, ObjectsSettings, RuntimeSetting, S3Settings,
-    Settings, SnapshotSettings, gossip, log, values,
+    GossipSettings, Handover, KafkaSettings, LogSettings, ObjectsSettings, RuntimeSetting,
+    S3Settings, Settings, SnapshotSettings, gossip, log, values,
 };
 
 /// Settings without a fault, and where each came from.
@@ -157,6 +157,7 @@ fn of_gossip(gossip: &GossipSettings, name: &str) -> Option<String> {
         "region" => quoted(&gossip.region),
         "replica-group" => quoted(&gossip.group),
         "advertise" => quoted(gossip.advertise.as_ref()?),
+        "handover" => quoted(values::word_of(gossip.handover, Handover::WORDS)),
         _ => return None,
     })
 }

@@ -397,4 +397,12 @@ pub const TABLE: &[Setting] = &[
                end is not part of it",
         half: Half::Process,
     },
+    Setting {
+        name: "handover",
+        preset: Preset::Fixed("auto"),
+        shape: "snapshot|stream|auto",
+        help: "where a partition that this node takes over comes from: the objects, a node that \
+               holds it, or whichever is nearer; what is left is the log's replay",
+        half: Half::Process,
+    },
 ];

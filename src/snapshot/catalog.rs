@@ -155,7 +155,7 @@ async fn state(objects: &Objects, whose: &Whose, found: &Found) -> State {
         // Between the listing and now; or only ever half there.
         Err(fault @ ReadFault::Gone(_)) => State::Unread(fault.to_string()),
         Err(ReadFault::Foreign(why)) => State::Foreign(why),
-        Err(ReadFault::Store(fault)) => State::Unread(fault.to_string()),
+        Err(fault @ (ReadFault::Store(_) | ReadFault::Off(_))) => State::Unread(fault.to_string()),
     }
 }
 
@@ -191,7 +191,7 @@ impl Found {
 }
 
 /// Why a manifest is not of this namespace.
-fn foreign(about: &About, whose: &Whose) -> Option<String> {
+pub(super) fn foreign(about: &About, whose: &Whose) -> Option<String> {
     let (partitions, hash) = whose.layout.unwrap_or((about.partitions, about.hash));
     let differing = [
         ("namespace", about.namespace.clone(), whose.namespace.clone()),

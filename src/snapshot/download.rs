@@ -28,6 +28,9 @@ pub enum ReadFault {
     /// The store did not answer; nothing is known of the snapshot.
     #[error(transparent)]
     Store(ObjectsFault),
+    /// The peer that sends it broke off.
+    #[error("{0}")]
+    Off(String),
 }
 
 impl From<ObjectsFault> for ReadFault {
@@ -76,7 +79,19 @@ impl Chunk<'_> {
         objects: &Objects,
         key: &str,
     ) -> Result<Vec<(Bytes, Frame)>, ReadFault> {
-        let mut bytes = objects.get_range(key, self.range.clone()).await?;
+        let bytes = objects.get_range(key, self.range.clone()).await?;
+        self.cut(bytes, key)
+    }
+
+    /// Bytes of all its frames.
+    pub fn bytes(&self) -> usize {
+        // A few frames, each of one MiB and a little.
+        (self.range.end - self.range.start) as usize
+    }
+
+    /// Cuts the bytes of the chunk into its frames, every one of them as the manifest names it.
+    pub fn cut(&self, bytes: Bytes, key: &str) -> Result<Vec<(Bytes, Frame)>, ReadFault> {
+        let mut bytes = bytes;
         let mut fetched = Vec::with_capacity(self.frames.len());
         let mut at = self.range.start;
         for frame in self.frames {

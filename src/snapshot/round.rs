@@ -22,6 +22,7 @@ use super::service::Service;
 use super::take::{Spooled, TakeFault, WALK_MAX, Walk};
 use super::upload::{UploadFault, upload};
 use crate::clock;
+use crate::objects::Objects;
 
 /// Uploads that fail in a row before a round gives up: a store that does not answer takes minutes
 /// to say so, a partition.
@@ -62,7 +63,7 @@ impl Service {
     }
 
     /// These partitions but those that `newest` spares.
-    pub async fn round(&self, partitions: &[Partition], newest: &Newest) {
+    pub async fn round(&self, objects: &Objects, partitions: &[Partition], newest: &Newest) {
         let total = partitions.len();
         self.shared.status().total = total as u64;
         let (walk, send) = (Semaphore::new(1), Semaphore::new(1));
@@ -71,7 +72,7 @@ impl Service {
             .for_each_concurrent(2, async |partition| {
                 let done = match newest.get(&partition) {
                     Some(newest) if self.spared(partition, newest) => Ok(()),
-                    _ => self.snapshot(partition, &lanes).await,
+                    _ => self.snapshot(objects, partition, &lanes).await,
                 };
                 let mut status = self.shared.status();
                 let Err(why) = done else {
@@ -83,7 +84,7 @@ impl Service {
                 status.failed.push((partition, why.to_string()));
             })
             .await;
-        self.prune().await;
+        self.prune(objects).await;
         let status = self.shared.end();
         let (id, failed) = (status.id, status.failed.len());
         tracing::info!(
@@ -104,7 +105,12 @@ impl Service {
     }
 
     /// Takes one snapshot and uploads it. Nothing to do is done.
-    async fn snapshot(&self, partition: Partition, lanes: &Lanes) -> Result<(), Failed> {
+    async fn snapshot(
+        &self,
+        objects: &Objects,
+        partition: Partition,
+        lanes: &Lanes,
+    ) -> Result<(), Failed> {
         // The semaphores are never closed.
         let walking = lanes.walk.acquire().await;
         lanes.may_go_on()?;
@@ -124,7 +130,7 @@ impl Service {
             self.stats.uploaded_bytes.add(bytes);
             self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
         };
-        let uploaded = upload(&self.objects, &spooled, &place, &sent).await;
+        let uploaded = upload(objects, &spooled, &place, &sent).await;
         lanes.failed.set(if uploaded.is_ok() { 0 } else { lanes.failed.get() + 1 });
         uploaded?;
         self.stats.taken.add(1);
@@ -151,8 +157,8 @@ impl Service {
     }
 
     /// The newest good snapshot of each partition; `None` when the store cannot be listed.
-    pub async fn newest(&self) -> Option<Newest> {
-        let listed = match list(&self.objects, &Whose::from(&self.cluster)).await {
+    pub async fn newest(&self, objects: &Objects) -> Option<Newest> {
+        let listed = match list(objects, &Whose::from(&self.cluster)).await {
             Ok(listed) => listed,
             Err(fault) => {
                 self.stats.failed.add(1);
@@ -175,21 +181,22 @@ impl Service {
     }
 
     /// Removes what need not be kept; what could not be removed is found again next time.
-    async fn prune(&self) {
+    async fn prune(&self, objects: &Objects) {
         let pruned = async {
-            let listed = list(&self.objects, &Whose::from(&self.cluster)).await?;
+            let listed = list(objects, &Whose::from(&self.cluster)).await?;
             let damaged = listed.iter().filter(|one| matches!(one.state, State::Damaged(_)));
             self.stats.damaged.set(damaged.count() as u64);
             let keep = Keep { count: self.snapshots.keep, time: self.snapshots.keep_for };
             let going = plan(&listed, &keep, clock::now());
-            prune(&self.objects, &going, |_| self.stats.pruned.add(1)).await
+            prune(objects, &going, |_| self.stats.pruned.add(1)).await
         };
         if let Err(fault) = pruned.await {
             tracing::warn!("old snapshots are not removed this time: {fault}");
         }
     }
 
-    fn reader(&self, partition: Partition) -> &Reader {
+    /// A reader on the shard of a partition.
+    pub fn reader(&self, partition: Partition) -> &Reader {
         &self.readers[usize::from(partition.shard(self.shards).0)]
     }
 }
@@ -201,7 +208,7 @@ impl Lanes {
 }
 
 /// What keeps the places of two tries apart. No secret: the standard library's own random keys do.
-fn tag(partition: Partition) -> u32 {
+pub(super) fn tag(partition: Partition) -> u32 {
     // The low half is as good as any.
     RandomState::new().hash_one(partition.0) as u32
 }

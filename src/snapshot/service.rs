@@ -1,33 +1,37 @@
 //! The side thread `objects`: takes snapshots in rounds, by the clock or on demand, prunes after
-//! each, and restores what the log wants. Everything here runs on its one tokio runtime; a handle
-//! is how other threads ask, and none of them waits for an answer.
+//! each, restores what the log wants and gives peers what they take over. Everything here runs on
+//! its one tokio runtime; other threads ask, and none of them waits for an answer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{future, io, thread};
 
-use futures_util::{StreamExt, stream};
 use pumice_model::holding::Holding;
 use pumice_model::ids::Partition;
 use pumice_shards::Reader;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, oneshot};
 
-use super::restore::{AT_ONCE, RestoreFault, Restorer, Wish};
+use super::bring::Peers;
+use super::give;
 use super::round::Newest;
 use super::take::Spool;
 use crate::mesh::feed::Feeder;
-use crate::mesh::wants::{Want, Wanted};
+use crate::mesh::handover::Asked;
+use crate::mesh::wants::Wanted;
 use crate::objects::Objects;
 use crate::rt;
 use crate::settings::{ClusterSettings, ObjectsSettings, SnapshotSettings};
 use crate::stats::progress::Progress;
 use crate::stats::snapshot::SnapshotStats;
 
+/// Threads that block on disks, besides those that give.
+const BLOCKING: usize = 8;
+
 /// What the thread is started with.
 pub struct Setup {
-    /// Where snapshots live.
-    pub objects: ObjectsSettings,
+    /// Where snapshots live; `None` takes none.
+    pub objects: Option<ObjectsSettings>,
     /// When they are taken and which stay.
     pub snapshots: SnapshotSettings,
     /// Whose they are.
@@ -40,6 +44,10 @@ pub struct Setup {
     pub feeders: Vec<Feeder>,
     /// What the log wants restored.
     pub wanted: Option<Wanted>,
+    /// Where it looks besides the objects; `None` for a node that is alone.
+    pub peers: Option<Peers>,
+    /// What peers take over.
+    pub asked: Option<Asked>,
     /// How this node holds partitions; `None` where it has them all.
     pub progress: Option<Arc<Progress>>,
     /// What is counted.
@@ -91,12 +99,13 @@ pub struct Running {
 /// Starts the thread. A store that cannot be reached is no fault; settings that make none are.
 pub fn start(setup: Setup) -> io::Result<Running> {
     let spool = Spool::open(&setup.snapshots.spool_dir)?;
-    let objects = Objects::open(&setup.objects).map_err(io::Error::other)?;
+    let objects = setup.objects.as_ref().map(Objects::open).transpose();
+    let objects = objects.map_err(io::Error::other)?;
     let handle = Handle(Arc::default());
     let (stop, stopped) = oneshot::channel();
     let runtime = runtime()?;
     let shared = handle.0.clone();
-    let (wanted, serving) = (setup.wanted, setup.serving);
+    let (wanted, asked, serving) = (setup.wanted, setup.asked, setup.serving);
     let service = Service {
         objects,
         snapshots: setup.snapshots,
@@ -104,6 +113,7 @@ pub fn start(setup: Setup) -> io::Result<Running> {
         shards: setup.shards,
         readers: setup.readers,
         feeders: setup.feeders,
+        peers: setup.peers,
         progress: setup.progress,
         stats: setup.stats,
         spool,
@@ -113,7 +123,7 @@ pub fn start(setup: Setup) -> io::Result<Running> {
         runtime.block_on(async {
             tokio::select! {
                 _ = stopped => {}
-                _ = async { tokio::join!(service.rounds(), service.wants(wanted)) } => {}
+                () = service.live(wanted, asked) => {}
             }
         });
     })?;
@@ -123,7 +133,11 @@ pub fn start(setup: Setup) -> io::Result<Running> {
 /// A runtime for one thread, and a few beside it that block on disks.
 pub(super) fn runtime() -> io::Result<Runtime> {
     let mut builder = Builder::new_current_thread();
-    builder.enable_all().thread_name("snapshot").max_blocking_threads(8).build()
+    builder
+        .enable_all()
+        .thread_name("snapshot")
+        .max_blocking_threads(BLOCKING + give::AT_ONCE)
+        .build()
 }
 
 impl Running {
@@ -183,12 +197,13 @@ impl Shared {
 
 /// What the thread works with.
 pub(super) struct Service {
-    pub objects: Objects,
+    pub objects: Option<Objects>,
     pub snapshots: SnapshotSettings,
     pub cluster: ClusterSettings,
     pub shards: u16,
     pub readers: Vec<Reader>,
     pub feeders: Vec<Feeder>,
+    pub peers: Option<Peers>,
     pub progress: Option<Arc<Progress>>,
     pub stats: Arc<SnapshotStats>,
     pub spool: Spool,
@@ -196,8 +211,14 @@ pub(super) struct Service {
 }
 
 impl Service {
+    /// All that it does, for ever.
+    async fn live(&self, wanted: Option<Wanted>, asked: Option<Asked>) {
+        tokio::join!(self.rounds(), self.wants(wanted), self.gives(asked));
+    }
+
     /// Rounds on demand and by the clock, one at a time, for ever.
     async fn rounds(&self) {
+        let Some(objects) = &self.objects else { return future::pending().await };
         loop {
             let due = async {
                 match self.snapshots.interval {
@@ -208,55 +229,22 @@ impl Service {
             tokio::select! {
                 () = self.shared.asked.notified() => {
                     let held = self.held(Holding::has_state);
-                    self.round(&held, &Newest::new()).await;
+                    self.round(objects, &held, &Newest::new()).await;
                 }
                 () = due => {
                     // When one was asked for at this moment it runs next.
                     if self.shared.begin().is_ok() {
-                        match self.newest().await {
+                        match self.newest(objects).await {
                             // Those that answer have caught up; the others' is older.
-                            Some(newest) => self.round(&self.held(Holding::answers), &newest).await,
+                            Some(newest) => {
+                                let held = self.held(Holding::answers);
+                                self.round(objects, &held, &newest).await;
+                            }
                             None => drop(self.shared.end()),
                         }
                     }
                 }
             }
         }
-    }
-
-    /// Restores what the log wants, a few at a time.
-    async fn wants(&self, wanted: Option<Wanted>) {
-        let Some(mut wanted) = wanted else { return };
-        let wants = stream::poll_fn(|context| wanted.poll_recv(context));
-        wants.for_each_concurrent(AT_ONCE, async |want| self.restore(want).await).await;
-    }
-
-    async fn restore(&self, want: Want) {
-        let Want { partition, covers, at_most, proofs, reply } = want;
-        let restorer = Restorer {
-            objects: &self.objects,
-            cluster: &self.cluster,
-            feeders: &self.feeders,
-            stats: &self.stats,
-            proofs: Some(&proofs),
-            step: &|_, _| {},
-        };
-        let wish = Wish { partition, covers, at_most, followed: true };
-        let restored = tokio::select! {
-            biased;
-            // What it staged goes when the partition is released.
-            () = proofs.closed() => return,
-            restored = restorer.newest(&wish) => restored,
-        };
-        match &restored {
-            Ok(Some(position)) => {
-                tracing::info!("partition {partition} restored, next offset {}", position.next);
-            }
-            Ok(None) => tracing::info!("partition {partition} has no snapshot that fits"),
-            Err(RestoreFault::Unwanted) => return,
-            Err(why) => tracing::warn!("partition {partition} is not restored: {why}"),
-        }
-        // The log does not wait any more when the node stops.
-        let _ = reply.send(restored.map_err(|fault| fault.to_string()));
     }
 }

@@ -31,6 +31,8 @@ pub enum Route {
     Look,
     /// `POST /v1/batch`.
     Batch,
+    /// `GET /v1/partitions/{partition}/snapshot`.
+    Handover,
     /// `GET /openapi.json` and `GET /v1/namespace`.
     About,
     /// No route of ours.
@@ -53,6 +55,7 @@ impl Route {
         Self::GetMany,
         Self::Look,
         Self::Batch,
+        Self::Handover,
         Self::About,
         Self::Other,
     ];
@@ -73,6 +76,7 @@ impl Route {
             Self::GetMany => "v1_get_many",
             Self::Look => "v1_look",
             Self::Batch => "v1_batch",
+            Self::Handover => "v1_handover",
             Self::About => "about",
             Self::Other => "other",
         }

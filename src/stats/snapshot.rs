@@ -18,8 +18,10 @@ pub struct SnapshotStats {
     pub last_success_ms: Gauge,
     /// Time from a snapshot's start to its manifest, in microseconds.
     pub durations: Histogram,
-    /// Partitions restored.
+    /// Partitions restored from the objects.
     pub restores: Counter,
+    /// Partitions restored from another node that holds them.
+    pub streamed: Counter,
     /// Restores that ended without one.
     pub restore_failures: Counter,
     /// Snapshots that a restore found to be bad and did not install.
@@ -28,4 +30,14 @@ pub struct SnapshotStats {
     pub damaged: Gauge,
     /// Snapshots and left-over rows removed.
     pub pruned: Counter,
+    /// Bytes of rows of the last partition that was restored while serving.
+    pub last_restored_bytes: Gauge,
+    /// How long that took, from the log's wish on, in microseconds.
+    pub last_restored_micros: Gauge,
+    /// Partitions given to peers that take them over, whole.
+    pub given: Counter,
+    /// Bytes given.
+    pub given_bytes: Counter,
+    /// Asks of peers that were told to come again.
+    pub given_busy: Counter,
 }

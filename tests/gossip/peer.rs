@@ -8,7 +8,7 @@ use std::time::Duration;
 use pumice::cluster::gossip::{Gossip, GossipFault, Said, Setup};
 use pumice::cluster::transport;
 use pumice::cluster::view::{Held, View};
-use pumice::settings::{ClusterSettings, GossipSettings, Secret};
+use pumice::settings::{ClusterSettings, GossipSettings, Handover, Secret};
 use pumice::stats::cluster::ClusterStats;
 use pumice_model::hash::Hash;
 use pumice_model::holding::Holding;
@@ -76,6 +76,7 @@ impl Peer {
                 group: self.group.to_owned(),
                 advertise: None,
                 secret: self.secret.map(Secret::new),
+                handover: Handover::Auto,
             },
             cluster: ClusterSettings {
                 namespace: self.namespace.to_owned(),

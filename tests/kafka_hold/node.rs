@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use pumice::datadir::DataDir;
 use pumice::log::kafka;
 use pumice::mesh::feed::{Feed, Feeder, feed};
+use pumice::mesh::handover::{Asking, Telling, asks, known};
 use pumice::mesh::holds::{Held, Hold, Holds, holds};
 use pumice::mesh::home::{Home, Message};
 use pumice::mesh::inbox::{Inbox, Outlet, Work, inbox};
@@ -18,8 +18,9 @@ use pumice::mesh::ticket::{Answer, Tickets, Until, Waiting};
 use pumice::mesh::wants::wants;
 use pumice::owner::{Joining, Owner, Source};
 use pumice::settings::{
-    ClusterSettings, KafkaCompression, KafkaSettings, ObjectsSettings, SnapshotSettings,
+    ClusterSettings, Handover, KafkaCompression, KafkaSettings, ObjectsSettings,
 };
+use pumice::snapshot::bring::Peers;
 use pumice::snapshot::service;
 use pumice::stats::log::LogStats;
 use pumice::stats::progress::{Following, PartitionProgress, Progress};
@@ -35,7 +36,7 @@ use crate::kafka::mock::mutations;
 use crate::kafka::{PATIENCE, until};
 
 pub const PARTITIONS: u32 = 4;
-const SHARDS: u16 = 2;
+pub const SHARDS: u16 = 2;
 const OPTIONS: Options = Options { map_size: 256 << 20, readers: 64 };
 
 /// What nodes share.
@@ -44,6 +45,8 @@ pub struct Place {
     pub brokers: String,
     pub name: String,
     pub objects: Option<ObjectsSettings>,
+    /// Whether nodes give partitions to each other.
+    pub streams: bool,
 }
 
 /// A node that runs.
@@ -53,18 +56,21 @@ pub struct Node {
     pub stats: Arc<LogStats>,
     pub restored: Arc<SnapshotStats>,
     holds: Option<Holds>,
-    readers: Vec<Reader>,
+    pub readers: Vec<Reader>,
     inboxes: Vec<Inbox>,
     told: Receiver<Message>,
     tickets: Tickets,
     log: kafka::Running,
     snapshots: Option<service::Running>,
+    pub telling: Option<Telling>,
+    pub asking: Option<Asking>,
+    pub cluster: ClusterSettings,
     owners: Vec<Joining>,
     data_dir: DataDir,
 }
 
 impl Place {
-    fn cluster(&self) -> ClusterSettings {
+    pub fn cluster(&self) -> ClusterSettings {
         let (namespace, hash) = (self.name.clone(), Hash::Murmur2);
         ClusterSettings { namespace, partitions: PARTITIONS, hash }
     }
@@ -105,33 +111,33 @@ impl Place {
         for (partition, position) in all().zip(&held) {
             positions.reached(partition, position.next);
         }
-        let (wanting, wanted) = self.objects.as_ref().map(|_| wants()).unzip();
+        let has_snapshots = self.objects.is_some() || self.streams;
+        let (wanting, wanted) = has_snapshots.then(wants).unzip();
+        let (telling, known) = self.streams.then(known).unzip();
+        let (asking, asked) = self.streams.then(asks).unzip();
         let restored = Arc::<SnapshotStats>::default();
-        let snapshots = self.objects.clone().map(|objects| {
-            let (interval, keep_for, spool_dir) = (None, Duration::ZERO, dir.join("spool"));
-            let running = service::start(service::Setup {
-                objects,
-                snapshots: SnapshotSettings { interval, keep: 1, keep_for, spool_dir },
-                cluster: cluster.clone(),
-                shards: SHARDS,
-                readers: readers.clone(),
-                feeders: feeders.clone(),
+        let snapshots = has_snapshots.then(|| {
+            let (handover, tls) = (Handover::Auto, None);
+            let setup = service::Setup {
                 wanted,
+                peers: known.map(|known| Peers { handover, known, tls }),
+                asked,
                 progress: Some(progress.clone()),
                 stats: restored.clone(),
-                serving: Vec::new(),
-            });
-            running.unwrap()
+                ..self.snapshots(dir, &readers, &feeders)
+            };
+            service::start(setup).unwrap()
         });
         let ((holds, held_by), stats) = (holding.unzip(), Arc::<LogStats>::default());
         let log = kafka::start(kafka::Setup {
             settings: self.kafka(),
-            cluster,
+            cluster: cluster.clone(),
             held,
             held_by,
             outlets,
             feeders,
             wanting,
+            has_objects: self.objects.is_some(),
             home,
             positions: positions.clone(),
             progress: progress.clone(),
@@ -152,6 +158,9 @@ impl Place {
             tickets,
             log,
             snapshots,
+            telling,
+            asking,
+            cluster,
             owners,
             data_dir,
         }

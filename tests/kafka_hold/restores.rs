@@ -17,7 +17,7 @@ use crate::s3::{Fault, S3Server};
 use crate::{Puts, dirs, moment, namespace, puts_into};
 
 /// Rows of partition 1 that hardly pack: two chunks of frames and more.
-fn heavy() -> Puts {
+pub fn heavy() -> Puts {
     let mut seed = 7_u64;
     let mut digits = move || {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

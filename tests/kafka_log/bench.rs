@@ -89,6 +89,7 @@ impl Bench {
             outlets,
             feeders,
             wanting: None,
+            has_objects: false,
             home,
             positions: positions.clone(),
             progress: progress.clone(),

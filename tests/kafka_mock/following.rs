@@ -86,7 +86,7 @@ fn several_brokers_are_followed_and_a_new_leader_is_found() {
 }
 
 /// One write a number, each an entry of its own in one of the partitions.
-fn write(node: &Node, numbers: std::ops::Range<u32>) {
+pub fn write(node: &Node, numbers: std::ops::Range<u32>) {
     let records: Vec<String> = numbers
         .map(|n| format!(r#"{{"pk":"pk-{}","sk":"s","data":{{"n":{n}}}}}"#, n % 60))
         .collect();

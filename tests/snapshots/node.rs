@@ -61,6 +61,15 @@ impl Node {
         })
     }
 
+    /// The same, but for one partition alone.
+    pub fn heavy_in(partition: Partition, rows: u64) -> Self {
+        let pk = seeds::pks(cluster().hash, PARTITIONS, 1)[partition.0 as usize][0].clone();
+        Self::with(1, |of| {
+            let rows = if of == partition { rows } else { 0 };
+            (0..rows).map(|at| noise(of, at, &pk)).collect()
+        })
+    }
+
     fn with(shards: u16, entries: impl Fn(Partition) -> Vec<Logged>) -> Self {
         let dir = seeds::directory();
         let mut node = Self {

@@ -9,7 +9,8 @@ use pumice::mesh::wants::Wanted;
 use pumice::objects::Objects;
 use pumice::settings::{ObjectsSettings, SnapshotSettings};
 use pumice::snapshot::catalog::{State, list};
-use pumice::snapshot::restore::{Step, restore_all};
+use pumice::snapshot::install::Step;
+use pumice::snapshot::restore::restore_all;
 use pumice::snapshot::service::{Busy, Running, Setup, Status, start};
 use pumice::snapshot::take::{Spool, TakeFault, Walk};
 use pumice::snapshot::verify::verify;
@@ -57,13 +58,15 @@ fn service_of(
     let stats = Arc::<SnapshotStats>::default();
     let spool_dir = dir.path().join("spool");
     let running = start(Setup {
-        objects,
+        objects: Some(objects),
         snapshots: SnapshotSettings { interval, keep: KEEP, keep_for: Duration::ZERO, spool_dir },
         cluster: cluster(),
         shards: node.shards(),
         readers: node.readers(),
         feeders: node.feeders().to_vec(),
         wanted,
+        peers: None,
+        asked: None,
         progress,
         stats: stats.clone(),
         serving: vec![],

@@ -13,14 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 use crate::node::Node;
 use crate::rounds::{service, taken};
 
-const P: Partition = Partition(1);
+pub const P: Partition = Partition(1);
 
 /// The records that the log was asked for, by offset and hash, and what it got.
-type Answer = (Vec<(Offset, u64)>, Result<Option<Position>, String>);
+pub type Answer = (Vec<(Offset, u64)>, Result<Option<Position>, String>);
 
 /// Asks as a log that begins at `covers`, ends at `at_most`, and says of every record that is asked
 /// for whether it has it.
-fn ask(wanting: &Wanting, covers: u64, at_most: u64, is_ours: bool) -> Answer {
+pub fn ask(wanting: &Wanting, covers: u64, at_most: u64, is_ours: bool) -> Answer {
     let (reply, answer) = oneshot::channel();
     let (proofs, mut questions) = mpsc::channel(1);
     let (covers, at_most) = (Offset(covers), Offset(at_most));

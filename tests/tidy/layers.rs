@@ -45,6 +45,7 @@ const FENCES: &[(&str, &[(&str, &str)])] = &[
             ("src/mesh/feed.rs", "a channel that a task of a side thread can wait at"),
             ("src/mesh/wants.rs", "between two side threads"),
             ("src/mesh/holds.rs", "between two side threads"),
+            ("src/mesh/handover.rs", "channels that a task of a side thread can wait at"),
             ("src/cluster/", "gossip lives on a side thread"),
         ],
     ),

@@ -72,7 +72,7 @@ pub mod code {
     pub const TOO_LARGE: &str = "too_large";
     /// 415: the body is not `application/json`.
     pub const MEDIA_TYPE: &str = "media_type";
-    /// 429: this client is over its limit.
+    /// 429: this client is over its limit. 503: this node is, come again.
     pub const BUSY: &str = "busy";
     /// 503: nothing was appended; try again after `Retry-After` seconds.
     pub const UNAVAILABLE: &str = "unavailable";

@@ -19,7 +19,8 @@ use super::bar;
 use crate::datadir::DataDir;
 use crate::mesh::feed::{Fed, Feed, Feeder, feed};
 use crate::settings::{self, ObjectsSettings};
-use crate::snapshot::restore::{Restored, Step, Wish, restore_all};
+use crate::snapshot::install::Step;
+use crate::snapshot::restore::{Restored, Wish, restore_all};
 use crate::stats::snapshot::SnapshotStats;
 
 /// Arguments of `pumice snapshot restore`.

@@ -36,9 +36,9 @@ pub fn when_asked(mut answer: Answer, request: &HeaderMap) -> Answer {
             Body::from(whole)
         }
         Body::Pages { next, .. } => Body::pages(compressed(next)),
-        // The node that made it was asked for gzip as well.
-        Body::Peer(body) => {
-            *answer.body_mut() = Body::Peer(body);
+        // The node that made it was asked for gzip as well; a partition's frames are packed.
+        body @ (Body::Peer(_) | Body::Handover { .. }) => {
+            *answer.body_mut() = body;
             return answer;
         }
     };

@@ -47,9 +47,13 @@ impl Follower {
         let empty = self.fed == 0 && end > 0;
         if start > self.fed || (empty && self.shared.wanting.is_some()) {
             progress.set(Following::Restoring);
-            match self.restored(start, end).await? {
+            match self.restored(start, end, progress).await? {
                 Some(position) => {
                     self.stand(&position);
+                    if self.fed > end {
+                        // It is of a holder that had heard more.
+                        (_, end) = self.range_at_last(progress).await?;
+                    }
                     // Of what it had of ours nobody will tell: neither made nor not made is known.
                     let unseen = self.shared.writing.tickets.clear(self.partition);
                     self.shared.writing.tell(unseen, Unmade::Unknown);
@@ -99,7 +103,12 @@ impl Follower {
     }
 
     /// Where the partition stands after a snapshot was restored; `None` when none fits.
-    async fn restored(&mut self, start: u64, end: u64) -> Result<Option<Position>, Ended> {
+    async fn restored(
+        &mut self,
+        start: u64,
+        end: u64,
+        progress: &PartitionProgress,
+    ) -> Result<Option<Position>, Ended> {
         let Some(wanting) = self.shared.wanting.clone() else { return Ok(None) };
         let mut because = String::new();
         for _ in 0..ASKS {
@@ -113,7 +122,9 @@ impl Follower {
             let restored = loop {
                 tokio::select! {
                     restored = &mut replied => break restored,
-                    Some(question) = questions.recv() => self.prove(start, question).await,
+                    Some(question) = questions.recv() => {
+                        self.prove(start, end, question, progress).await;
+                    }
                 }
             };
             match restored {
@@ -139,14 +150,23 @@ impl Follower {
     }
 
     /// Answers whether a snapshot is of this log. Where the log does not reach back so far, or does
-    /// not answer, it may be: it is looked at once more after it is restored.
-    async fn prove(&mut self, start: u64, question: Question) {
+    /// not answer, it may be: it is looked at once more after it is restored. Where the log has not
+    /// come so far it is not, though it may have come further than was heard.
+    async fn prove(
+        &mut self,
+        start: u64,
+        end: u64,
+        question: Question,
+        progress: &PartitionProgress,
+    ) {
         let Question { at, hash, reply } = question;
+        let has_come =
+            at.0 < end || self.range_at_last(progress).await.is_ok_and(|(_, end)| at.0 < end);
         let known = match self.record_hash(at.0).await {
-            Ok(known) if at.0 >= start => known,
+            Ok(known) if at.0 >= start && hash != 0 => known,
             _ => None,
         };
-        let _ = reply.send(known.is_none_or(|known| known == hash));
+        let _ = reply.send(has_come && known.is_none_or(|known| known == hash));
     }
 
     /// Compares the last applied record with the one that the log has in its place, if it still has

@@ -84,7 +84,7 @@ async fn live(
     spawn_local(async move { moving.dispatch(outlets, taken).await });
     let sweeping = lanes.clone();
     spawn_local(async move { sweeping.sweep().await });
-    let has_objects = setup.wanting.is_some();
+    let has_objects = setup.has_objects;
     let (beginning, behind) = bounds(setup.feeders.len());
     let reading = Rc::new(Reading {
         cluster: cluster.clone(),

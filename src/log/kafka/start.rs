@@ -44,6 +44,8 @@ pub struct Setup {
     pub feeders: Vec<Feeder>,
     /// Asks for snapshots; `None` where there are none.
     pub wanting: Option<Wanting>,
+    /// Whether they are in a store that outlives the nodes.
+    pub has_objects: bool,
     /// The ways to the cores.
     pub home: Home,
     /// How far partitions are applied.

@@ -17,10 +17,11 @@ fn a_node_gossips_when_it_is_told_where() {
         group: "default".into(),
         advertise: None,
         secret: None,
+        handover: Handover::Auto,
     };
     assert_eq!(gossip_of("--gossip 127.0.0.1:8192").unwrap(), Some(expected.clone()));
     let all = "--gossip 0.0.0.0:8192 --seeds a.b:1,10.0.0.1:2 --node-id n.1 --region eu \
-               --replica-group b --advertise db-1:8190 --http 0.0.0.0:8190";
+               --replica-group b --advertise db-1:8190 --handover stream --http 0.0.0.0:8190";
     let expected = GossipSettings {
         listen: "0.0.0.0:8192".parse().unwrap(),
         seeds: vec!["a.b:1".into(), "10.0.0.1:2".into()],
@@ -28,6 +29,7 @@ fn a_node_gossips_when_it_is_told_where() {
         region: "eu".into(),
         group: "b".into(),
         advertise: Some("db-1:8190".into()),
+        handover: Handover::Stream,
         ..expected
     };
     assert_eq!(gossip_of(all).unwrap(), Some(expected.clone()));

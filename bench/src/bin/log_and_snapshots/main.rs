@@ -3,7 +3,11 @@
 //! thread runs one part after the other, and nothing else may run on the machine meanwhile.
 
 mod apply;
+#[expect(clippy::unwrap_used, reason = "shared with the tests, where it fails one")]
+#[path = "../../../../tests/snapshots/door.rs"]
+mod door;
 mod entries;
+mod handover;
 mod load;
 mod memory;
 mod node;
@@ -42,6 +46,8 @@ struct Arguments {
 enum What {
     /// Everything, one part after the other
     All(All),
+    /// One partition, from a node that holds it and from its snapshot
+    Handover(handover::Move),
     /// Fetches a topic at a rate and throws it away, until it is killed
     Discard(topic::Discard),
     /// Reads keys over HTTP/2, at a rate or as fast as answers come
@@ -86,6 +92,7 @@ pub struct All {
 fn main() -> ExitCode {
     let done = match Arguments::parse().what {
         What::All(all) => run(&all),
+        What::Handover(told) => handover::measure(&told),
         What::Discard(discard) => topic::discard(&discard),
         What::Load(load) => load::run(&load),
     };

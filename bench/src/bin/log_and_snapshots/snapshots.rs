@@ -97,13 +97,15 @@ fn start(node: &Node, spool: &Path, objects: &Path) -> Fallible<service::Running
         spool_dir: spool.to_owned(),
     };
     Ok(service::start(service::Setup {
-        objects: ObjectsSettings::Directory(objects.to_owned()),
+        objects: Some(ObjectsSettings::Directory(objects.to_owned())),
         snapshots,
         cluster: node.cluster.clone(),
         shards: SHARDS,
         readers: node.readers.clone(),
         feeders: Vec::new(),
         wanted: None,
+        peers: None,
+        asked: None,
         progress: None,
         stats: Arc::<SnapshotStats>::default(),
         serving: node.serving.clone(),
@@ -111,7 +113,7 @@ fn start(node: &Node, spool: &Path, objects: &Path) -> Fallible<service::Running
 }
 
 /// One round; the bytes that were uploaded.
-fn take(service: &service::Running) -> Fallible<u64> {
+pub fn take(service: &service::Running) -> Fallible<u64> {
     let handle = service.handle();
     handle.create_all().map_err(|_| "a round is running already")?;
     loop {
