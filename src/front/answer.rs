@@ -49,18 +49,13 @@ pub fn raw_json(status: StatusCode, body: impl Into<Body>) -> Answer {
 }
 
 /// Bytes for another node.
-pub fn bytes(status: StatusCode, body: impl Into<Body>) -> Answer {
-    typed(status, HeaderValue::from_static("application/octet-stream"), body.into())
+pub fn bytes(body: impl Into<Body>) -> Answer {
+    typed(StatusCode::OK, BYTES, body.into())
 }
 
 /// A JSON answer on FireScroll's routes that is written already, newline included.
 pub fn fire_json(status: StatusCode, body: impl Into<Body>) -> Answer {
     typed(status, FIRE_JSON, body.into())
-}
-
-/// Bytes that are no text.
-pub fn bytes(body: Body) -> Answer {
-    typed(StatusCode::OK, BYTES, body)
 }
 
 fn typed(status: StatusCode, content_type: HeaderValue, body: Body) -> Answer {

@@ -79,6 +79,7 @@ impl Behind {
             draining: Rc::default(),
             routes: Rc::default(),
             elsewhere: Elsewhere::new(Pool::default()),
+            looks: Default::default(),
             handover: self.handover,
         }
     }

@@ -2,7 +2,7 @@
 //! line, answered together from what is here. On the core that serves the request; never asks
 //! others, and leaves out what it does not answer.
 
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 
 use crate::front::answer::{self, Answer};
 use crate::front::away::TOGETHER_MAX;
@@ -36,5 +36,5 @@ pub async fn serve(context: &Context, request: Request<Incoming>) -> Result<Answ
         }
     });
     context.looks.replace(looks);
-    Ok(answer::bytes(StatusCode::OK, out))
+    Ok(answer::bytes(out))
 }
