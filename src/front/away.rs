@@ -92,6 +92,7 @@ impl Away {
         }
         if self.version != routes.version || self.best.len() != routes.holders.len() {
             self.version = routes.version;
+            context.elsewhere.weed(routes);
             self.best.clear();
             self.best.resize(routes.holders.len(), None);
         }
@@ -131,7 +132,8 @@ impl Batch {
 
 /// A holder that is late is given up: each read of it goes on alone, to another as well.
 async fn ask(context: &Context, node: &Node, targets: Bytes) -> Option<Bytes> {
-    let late = Instant::now() + context.elsewhere.late();
+    // Pace is that of heads; the body of a far holder takes another round trip.
+    let late = Instant::now() + 2 * context.elsewhere.late();
     let wants = Wants::nothing(late);
     let outgoing = Outgoing::new(context, Method::POST, Uri::from_static(LOOK), &HeaderMap::new());
     let asked = elsewhere::whole(context, node, &outgoing.with(targets), &wants, ANSWER_MAX).await;

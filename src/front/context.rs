@@ -52,6 +52,8 @@ pub struct Context {
     pub elsewhere: Elsewhere,
     /// What reads for other nodes are answered with.
     pub looks: RefCell<Looks>,
+    /// Lists of all partitions that are being made.
+    pub listing: Cell<usize>,
     /// Gives whole partitions to them; `None` for a node that is alone.
     pub handover: Option<Asking>,
 }

@@ -99,7 +99,7 @@ impl Elsewhere {
     }
 
     /// Lets go of nodes that are no members any more.
-    fn weed(&self, routes: &Routes) {
+    pub fn weed(&self, routes: &Routes) {
         if self.version.replace(routes.version) != routes.version {
             let members: HashSet<&str> =
                 routes.nodes.iter().map(|node| node.http.as_str()).collect();

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pumice_model::ids::Partition;
+use pumice_model::limits::ROWS_PER_TRANSACTION;
 use pumice_model::row::Row;
 use pumice_shards::{Fault, Range, Span};
 
@@ -36,6 +37,14 @@ pub struct Pick {
     pub after: Option<Key>,
     /// Rows at most; at least 1.
     pub limit: usize,
+}
+
+impl Pick {
+    /// Whether a page that somebody else has made can be of these rows.
+    pub fn allows(&self, page: &Page) -> bool {
+        let first = page.rows.first().map(|(key, _)| key);
+        page.rows.len() <= self.limit && first.is_none_or(|key| self.after.as_ref() < Some(key))
+    }
 }
 
 /// Rows in key order.
@@ -70,8 +79,8 @@ pub async fn page(
     let mut cursors: Vec<Cursor> = partitions.iter().map(|one| Cursor::new(*one, pick)).collect();
     let (mut heads, mut began) = (BinaryHeap::with_capacity(cursors.len()), Instant::now());
     for (number, cursor) in cursors.iter_mut().enumerate() {
-        heads.extend(cursor.next(context, &pick.prefix)?.map(|key| Reverse((key, number))));
-        rest(&mut began).await;
+        let next = cursor.next(context, &pick.prefix, &mut began).await?;
+        heads.extend(next.map(|key| Reverse((key, number))));
     }
     let (mut page, mut bytes) = (Page::default(), 0);
     while let Some(Reverse((key, number))) = heads.pop() {
@@ -84,8 +93,8 @@ pub async fn page(
             bytes += element.len();
             page.rows.push((key, element));
         }
-        heads.extend(cursor.next(context, &pick.prefix)?.map(|key| Reverse((key, number))));
-        rest(&mut began).await;
+        let next = cursor.next(context, &pick.prefix, &mut began).await?;
+        heads.extend(next.map(|key| Reverse((key, number))));
     }
     Ok(page)
 }
@@ -120,10 +129,17 @@ impl Cursor {
     }
 
     /// The next key.
-    fn next(&mut self, context: &Context, prefix: &str) -> Result<Option<Key>, Problem> {
+    async fn next(
+        &mut self,
+        context: &Context,
+        prefix: &str,
+        began: &mut Instant,
+    ) -> Result<Option<Key>, Problem> {
         while self.keys.is_empty() && !self.is_over {
             self.fill(context, prefix)?;
+            rest(began).await;
         }
+        rest(began).await;
         Ok(self.keys.pop_front())
     }
 
@@ -135,25 +151,28 @@ impl Cursor {
             _ if prefix.is_empty() => Bound::Unbounded,
             _ => begin,
         };
-        let (keys, is_over) = context.read(partition, |view, now| {
+        let (keys, last) = context.read(partition, |view, now| {
             let span = Span::Partition { lower, upper: Bound::Unbounded };
+            let rows = view.scan(&Range { partition, span, reverse: false })?;
             let mut keys = VecDeque::with_capacity(AHEAD);
-            for item in view.scan(&Range { partition, span, reverse: false })? {
+            // Rows that are over and not reaped yet can be many.
+            for (before, item) in rows.enumerate() {
                 let (key, row) = item?;
                 if !key.pk.starts_with(prefix) {
-                    return Ok((keys, true));
+                    return Ok((keys, None));
                 }
+                let key = (key.pk, key.sk.to_owned());
                 if row.visible(now) {
-                    keys.push_back((key.pk, key.sk.to_owned()));
+                    keys.push_back(key.clone());
                 }
-                if keys.len() == AHEAD {
-                    return Ok((keys, false));
+                if keys.len() == AHEAD || before + 1 == ROWS_PER_TRANSACTION {
+                    return Ok((keys, Some(key)));
                 }
             }
-            Ok::<_, Fault>((keys, true))
+            Ok::<_, Fault>((keys, None))
         })?;
-        self.after = keys.back().cloned();
-        (self.keys, self.is_over) = (keys, is_over);
+        self.is_over = last.is_none();
+        (self.keys, self.after) = (keys, last);
         Ok(())
     }
 }

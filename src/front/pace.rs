@@ -9,6 +9,8 @@ const ANSWERS: usize = 256;
 const BETWEEN: usize = 32;
 /// No second node is asked sooner: a commit or a burst at the first takes as long.
 const LEAST: Duration = Duration::from_millis(20);
+/// And none later: what is longer than any round trip was a client's doing, or no fault of one node.
+const MOST: Duration = Duration::from_millis(500);
 
 /// The times of the last answers.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ impl Pace {
         if count % BETWEEN == BETWEEN - 1 {
             let mut sorted = last.clone();
             sorted.sort_unstable();
-            self.late.set(sorted[(sorted.len() - 1) * 99 / 100].max(LEAST));
+            self.late.set(sorted[(sorted.len() - 1) * 99 / 100].clamp(LEAST, MOST));
         }
     }
 

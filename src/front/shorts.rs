@@ -62,6 +62,11 @@ fn take(rest: &mut &[u8], tell: &mut impl FnMut(u16, &Short<'_>)) -> Option<()> 
     let length = u32::from_le_bytes(bytes(rest)?);
     let body = rest.split_off(..length as usize)?;
     let fields = &fields[..count.into()];
+    // What goes to a client as it stands: no look gives another status, or a field with other bytes.
+    let is_text = |value: &[u8]| value.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    if !matches!(status, 200 | 404) || !fields.iter().all(|(_, value)| is_text(value)) {
+        return None;
+    }
     tell(number, &Short { status, content_type: JSON, fields, body });
     Some(())
 }

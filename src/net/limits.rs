@@ -39,7 +39,8 @@ pub struct Limits {
     /// How long the sign may take.
     pub h2_ping_time: Duration,
     /// Streams of one receive that a peer opened and reset before we looked at them
-    /// (CVE-2023-44487, "rapid reset"). A user who goes back and forth makes one or two.
+    /// (CVE-2023-44487, "rapid reset"): as many as may be open at once. A user who goes back and
+    /// forth makes one or two; a node whose peer stood still takes back all that it asked meanwhile.
     pub h2_pending_resets: usize,
     /// Streams that we reset for the peer's faults (CVE-2025-8671, "made you reset"). An honest
     /// client makes none, a clumsy one a few.
@@ -61,7 +62,7 @@ impl Default for Limits {
             h2_send_buffer: 64 << 10,
             h2_ping_after: Duration::from_secs(45),
             h2_ping_time: Duration::from_secs(20),
-            h2_pending_resets: 20,
+            h2_pending_resets: 256,
             h2_error_resets: 256,
         }
     }

@@ -62,6 +62,7 @@ pub async fn serve(seed: CoreSeed, socket: TcpListener, lane: Receiver<Message>)
         routes: Rc::default(),
         elsewhere: Elsewhere::new(Pool::new(seed.to_peers)),
         looks: Default::default(),
+        listing: Default::default(),
         handover: seed.ways.asks,
         intake: Intake::default(),
     };

@@ -33,9 +33,10 @@ impl Health {
         self.pause.as_ref().filter(|(until, _)| now < *until).map(|(_, why)| why.as_str())
     }
 
-    /// Whether the last try went well, or none was made.
-    pub(super) fn is_well(&self) -> bool {
-        self.failures == 0
+    /// Whether the last try went well, or none was made, or it is time for the next one: who is
+    /// never asked again is never found again.
+    pub(super) fn is_well(&self, now: Instant) -> bool {
+        self.pauses(now).is_none()
     }
 }
 
@@ -46,18 +47,18 @@ mod tests {
     #[test]
     fn pauses_double_to_a_bound_and_end_with_a_success() {
         let (mut health, start) = (Health::default(), Instant::now());
-        assert!(health.is_well() && health.pauses(start).is_none());
+        assert!(health.is_well(start));
         for (failure, longest) in [(0, 100), (1, 200), (2, 400), (3, 800), (4, 1_600), (5, 2_000)] {
             let why = failure.to_string();
             health.failed(start, why.clone(), 1.0);
             let within = start + Duration::from_millis(longest) - Duration::from_millis(1);
             assert_eq!(health.pauses(within), Some(why.as_str()));
-            assert_eq!(health.pauses(start + Duration::from_millis(longest)), None);
-            assert!(!health.is_well());
+            assert!(!health.is_well(within));
+            assert!(health.is_well(start + Duration::from_millis(longest)));
         }
         (0..100).for_each(|_| health.failed(start, String::new(), 0.0));
-        assert!(health.pauses(start + LONGEST / 2).is_none());
+        assert!(health.is_well(start + LONGEST / 2));
         health.well();
-        assert!(health.is_well() && health.pauses(start).is_none());
+        assert!(health.is_well(start));
     }
 }

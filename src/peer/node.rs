@@ -92,7 +92,7 @@ impl Peer {
 
     /// Whether the last try to reach it went well.
     pub(super) fn is_well(&self) -> bool {
-        self.health.borrow().is_well()
+        self.health.borrow().is_well(Instant::now())
     }
 
     /// A connection with room for a request, counted as on it.

@@ -263,6 +263,7 @@ async fn serve(seed: Seed) {
         routes: Rc::default(),
         elsewhere: Elsewhere::new(Pool::new(others)),
         looks: Default::default(),
+        listing: Default::default(),
         handover: None,
     };
     let drain = Drain::new();

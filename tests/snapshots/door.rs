@@ -80,6 +80,7 @@ impl Behind {
             routes: Rc::default(),
             elsewhere: Elsewhere::new(Pool::default()),
             looks: Default::default(),
+            listing: Default::default(),
             handover: self.handover,
         }
     }

@@ -2,6 +2,7 @@
 //! time. On the core that serves the request; every holder is asked for its share at once, and a
 //! page is whole or an error, never with less than there is.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Instant;
@@ -27,14 +28,20 @@ use crate::front::wants::Wants;
 use crate::front::{read, target};
 use crate::mesh::routes::{Node, Routes};
 use crate::net::body::Incoming;
+use crate::rt;
 use crate::stats::progress::Lag;
 
 const PARAMETERS: &str = "limit, next, partitions, prefix";
 
 /// Bytes of a holder's page: its records, and one that went over the limit.
 const SHARE_MAX: usize = 2 * PAGE_BYTES;
+/// Partitions that one request names at most: 6 KiB of a head that may have 16.
+const NAMED_MAX: usize = 1_000;
 /// Holders that are asked at a time: their pages are held together.
 const AT_ONCE: usize = 8;
+
+/// Lists that one core makes at a time: each may hold a few shares.
+const LISTS: usize = 8;
 
 /// Answers a page.
 pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<Answer, Problem> {
@@ -43,6 +50,7 @@ pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<
     }
     let Asked { pick, partitions } = Asked::of(context, &request)?;
     let wants = Wants::of(context, request.headers())?;
+    let _listing = Listing::begin(context, &wants)?;
     let gather = Gather { context, headers: request.headers(), wants: &wants, pick: &pick };
     let (page, lag) = gather.all(partitions).await?;
     let bytes: usize = page.rows.iter().map(|(_, element)| element.len() + 1).sum();
@@ -57,6 +65,34 @@ pub async fn serve(context: &Rc<Context>, request: Request<Incoming>) -> Result<
     let last = page.rows.last().filter(|_| page.more);
     write_tail(&mut body, last.map(|((pk, sk), _)| next_token(pk, sk)));
     Ok(read::saying_lag(answer::raw_json(StatusCode::OK, body), lag))
+}
+
+/// A list that is being made.
+struct Listing<'c>(Option<&'c Cell<usize>>);
+
+impl<'c> Listing<'c> {
+    /// A share that another node gathers is bounded there.
+    fn begin(context: &'c Context, wants: &Wants) -> Result<Self, Problem> {
+        if wants.is_forwarded {
+            return Ok(Self(None));
+        }
+        let listing = &context.listing;
+        if listing.get() == LISTS {
+            return Err(Problem::unavailable(format!(
+                "{LISTS} lists are being made on this core already: ask again"
+            )));
+        }
+        listing.set(listing.get() + 1);
+        Ok(Self(Some(listing)))
+    }
+}
+
+impl Drop for Listing<'_> {
+    fn drop(&mut self) {
+        if let Some(listing) = self.0 {
+            listing.set(listing.get() - 1);
+        }
+    }
 }
 
 struct Asked {
@@ -151,22 +187,34 @@ impl Gather<'_> {
                 let Some(place) = places.front() else { return Err(tried.problem(*partition)) };
                 groups.entry(*place).or_default().push(*partition);
             }
-            let groups: Vec<_> = groups.into_iter().collect();
+            let chunks = |(place, partitions): (Place, Vec<Partition>)| {
+                let chunks = partitions.chunks(NAMED_MAX).map(<[Partition]>::to_vec);
+                chunks.map(|chunk| (place, chunk)).collect::<Vec<_>>()
+            };
+            let groups: Vec<_> = groups.into_iter().flat_map(chunks).collect();
             for asked in groups.chunks(AT_ONCE) {
-                for ((_, partitions), share) in
+                for ((place, partitions), share) in
                     asked.iter().zip(self.shares(&routes, asked, &plans).await)
                 {
-                    match share? {
+                    match share?.and_then(|share| self.read(share, &routes, *place)) {
                         Ok((share, lag)) => {
                             page = merged::merge(vec![page, share], self.pick.limit);
                             worst = worst.max(lag);
-                            plans.retain(|partition, _| !partitions.contains(partition));
+                            partitions.iter().for_each(|done| drop(plans.remove(done)));
+                            rt::yield_now().await;
                         }
                         Err(failed) => {
                             tried.add(failed);
                             for partition in partitions {
                                 plans.entry(*partition).and_modify(|places| {
                                     places.pop_front();
+                                    if *place == Place::Here && !self.wants.is_forwarded {
+                                        // Let go of a moment ago: whoever has it now is asked.
+                                        let (context, wants) = (self.context, self.wants);
+                                        let others =
+                                            elsewhere::others(context, &routes, *partition, wants);
+                                        places.extend(others.into_iter().map(Place::At));
+                                    }
                                 });
                             }
                         }
@@ -182,7 +230,7 @@ impl Gather<'_> {
         routes: &Routes,
         asked: &[(Place, Vec<Partition>)],
         plans: &BTreeMap<Partition, VecDeque<Place>>,
-    ) -> Vec<Result<Result<(Page, Lag), Tried>, Problem>> {
+    ) -> Vec<Result<Result<(Share, Lag), Tried>, Problem>> {
         let (now, tries) = (Instant::now(), plans.values().map(VecDeque::len).max().unwrap_or(1));
         let left = self.wants.deadline.saturating_duration_since(now);
         let until = now + left / tries.max(1) as u32;
@@ -196,10 +244,10 @@ impl Gather<'_> {
     async fn waited(
         &self,
         partitions: &[Partition],
-    ) -> Result<Result<(Page, Lag), Tried>, Problem> {
+    ) -> Result<Result<(Share, Lag), Tried>, Problem> {
         self.wants.wait(self.context, partitions).await?;
         match self.here(partitions).await {
-            Ok(page) => Ok(Ok((page, self.lag(partitions)))),
+            Ok(page) => Ok(Ok((Share::Read(page), self.lag(partitions)))),
             // Let go of a moment ago.
             Err(problem) if problem.code == code::MOVED => Ok(Err(Tried::here(&problem.message))),
             Err(problem) => Err(problem),
@@ -220,20 +268,44 @@ impl Gather<'_> {
         node: &Node,
         partitions: &[Partition],
         until: Instant,
-    ) -> Result<(Page, Lag), Tried> {
+    ) -> Result<(Share, Lag), Tried> {
         let target = Asked::uri(self.pick, partitions).map_err(|why| Tried::failed(node, &why))?;
         let outgoing = Outgoing::new(self.context, Method::GET, target, self.headers);
         let outgoing = outgoing.without(&ACCEPT_ENCODING);
         let wants = self.wants.clone().until(until);
         let (headers, body) =
             elsewhere::whole(self.context, node, &outgoing, &wants, SHARE_MAX).await?;
-        let strange = || Tried::failed(node, &"its page does not read");
-        Ok((share(&body).ok_or_else(strange)?, elsewhere::lag(&headers)))
+        Ok((Share::Written(body), elsewhere::lag(&headers)))
+    }
+
+    /// Not where it came in: many may come at one moment, and reading one takes its time.
+    fn read(
+        &self,
+        (share, lag): (Share, Lag),
+        routes: &Routes,
+        place: Place,
+    ) -> Result<(Page, Lag), Tried> {
+        let page = match share {
+            Share::Read(page) => Some(page),
+            Share::Written(body) => read_page(&body).filter(|page| self.pick.allows(page)),
+        };
+        let strange = || match place {
+            Place::Here => Tried::default(),
+            Place::At(node) => Tried::failed(&routes.nodes[node], &"its page does not read"),
+        };
+        Ok((page.ok_or_else(strange)?, lag))
     }
 }
 
+/// What one place gave.
+enum Share {
+    Read(Page),
+    /// As another node wrote it.
+    Written(Bytes),
+}
+
 #[derive(Deserialize)]
-struct Share<'b> {
+struct Written<'b> {
     #[serde(borrow)]
     records: Vec<&'b RawValue>,
     next: Option<String>,
@@ -246,14 +318,15 @@ struct Named {
 }
 
 /// A page that another node has written; `None` when it is none, or its keys do not rise.
-fn share(body: &Bytes) -> Option<Page> {
-    let share: Share<'_> = serde_json::from_slice(body).ok()?;
-    let rows = share.records.iter().map(|record| {
+fn read_page(body: &Bytes) -> Option<Page> {
+    let written: Written<'_> = serde_json::from_slice(body).ok()?;
+    let rows = written.records.iter().map(|record| {
         let Named { pk, sk } = serde_json::from_str(record.get()).ok()?;
-        Some(((pk, sk), body.slice_ref(record.get().as_bytes())))
+        // A slice would keep the whole body for as long as one of its rows is in the page.
+        Some(((pk, sk), Bytes::copy_from_slice(record.get().as_bytes())))
     });
     let rows: Vec<_> = rows.collect::<Option<_>>()?;
     let rises = rows.is_sorted_by(|(one, _), (next, _)| one < next);
-    let more = share.next.is_some();
+    let more = written.next.is_some();
     (rises && !(more && rows.is_empty())).then_some(Page { rows, more })
 }

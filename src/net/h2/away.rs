@@ -5,6 +5,7 @@
 use std::task::{Context, Poll};
 
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use http::{Request, Version};
 
 use super::connection::{Connection, Core};
@@ -13,6 +14,13 @@ use crate::net::Service;
 use crate::net::body::Incoming;
 
 impl<S: Service> Connection<S> {
+    /// Whether more may be asked for: what a peer takes back is asked for nevertheless, and must
+    /// not gather.
+    pub(super) fn may_ask(&self) -> bool {
+        let asked = self.asking.as_ref().map_or(0, FuturesUnordered::len);
+        asked < self.limits.h2_streams as usize
+    }
+
     /// Asks for what one receive has gathered.
     pub(super) fn ask(&mut self, core: &mut Core<S>) {
         if self.fault().is_some() {

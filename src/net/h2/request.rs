@@ -114,10 +114,13 @@ impl<S: Service> Connection<S> {
             return Ok(());
         }
         if is_last
+            && self.may_ask()
             && let Some(target) = core.head.plain_get()
             && self.service.note_away(&mut core.away, id, target)
         {
-            self.streams.open(id, Stream::waiting(Window::new(self.theirs.initial_window)));
+            // Until it is asked for, to take it back is as hasty as for a handler.
+            let stream = Stream::waiting(Window::new(self.theirs.initial_window));
+            self.streams.open(id, Stream { has_run: false, ..stream });
             return Ok(());
         }
         self.open(core, id, is_last)

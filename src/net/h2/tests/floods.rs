@@ -43,9 +43,9 @@ fn work_pays_for_them() {
 
 #[test]
 fn streams_reset_before_they_are_looked_at_are_counted() {
-    for path in ["/never", "/look/1"] {
+    for path in ["/never", "/look/1", "/away/1"] {
         let asked: Vec<u8> =
-            (0..50).flat_map(|n| [get(2 * n + 1, path), reset(2 * n + 1)].concat()).collect();
+            (0..300).flat_map(|n| [get(2 * n + 1, path), reset(2 * n + 1)].concat()).collect();
         Client::new().breaks(&asked, Reason::EnhanceYourCalm);
     }
     // One in a receive, which any client may do.
