@@ -9,7 +9,8 @@ const ANSWERS: usize = 256;
 const BETWEEN: usize = 32;
 /// No second node is asked sooner: a commit or a burst at the first takes as long.
 const LEAST: Duration = Duration::from_millis(20);
-/// And none later: what is longer than any round trip was a client's doing, or no fault of one node.
+/// And none later: what is longer than any round trip was a client's doing, or no fault of one
+/// node.
 const MOST: Duration = Duration::from_millis(500);
 
 /// The times of the last answers.

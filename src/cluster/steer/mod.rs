@@ -247,7 +247,8 @@ impl Steer {
             Some(planned) if planned == self.me => Place::Here,
             Some(planned) => {
                 let serving = |member: &Member| member.holding(partition) == Holding::Serving;
-                let member = view.get(planned).filter(|member| member.alive);
+                // Nothing goes for the sake of one that is about to be away.
+                let member = view.get(planned).filter(|member| member.alive && !member.ending);
                 Place::Elsewhere { serves: member.is_some_and(serving) }
             }
         }

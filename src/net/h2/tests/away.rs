@@ -104,3 +104,25 @@ fn no_more_is_told_than_there_is_room_for() {
     let ended = said.iter().filter(|said| matches!(said, Said::Data(_, _, true)));
     assert_eq!((ended.count(), client.connection.streams.len()), (64, 0));
 }
+
+#[test]
+fn what_is_taken_back_does_not_gather() {
+    let mut client = Client::new();
+    for n in 0..5_000 {
+        client.say(&get(2 * n + 1, "/away/7"));
+        client.say(&reset(2 * n + 1));
+    }
+    assert_eq!(client.connection.streams.len(), 0);
+    let asks = client.connection.asking.as_ref().map_or(0, |asking| asking.len());
+    assert!(asks <= 256, "{asks} asks for no stream");
+}
+
+#[test]
+fn a_peer_that_gives_many_up_at_once_keeps_its_connection() {
+    let asked: Vec<u8> = (0..25)
+        .flat_map(|n| [post(2 * n + 1, "/length", &[]), reset(2 * n + 1)].concat())
+        .collect();
+    let mut client = Client::new();
+    let said = client.say(&asked);
+    assert!(client.connection.fault().is_none(), "{said:?}");
+}
