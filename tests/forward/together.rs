@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
@@ -62,6 +62,20 @@ fn looks(node: &Node) -> u64 {
     node.stats.requests(Route::Look).iter().map(Counter::get).sum()
 }
 
+/// Answers for `path(0..70)`, of which 60 are there, by two nodes that have every second partition.
+fn check_halves(answers: &[Answer]) {
+    for (n, (status, fields, body)) in answers.iter().enumerate() {
+        let at = partition(&format!("pk{n}"));
+        assert_eq!(fields["pumice-node"], *format!("n{}", 2 - at.0 % 2), "{n}");
+        if n < 60 {
+            assert_eq!((*status, body.as_ref()), (StatusCode::OK, n.to_string().as_bytes()));
+            assert!(fields.contains_key("etag") && fields.contains_key("last-modified"));
+        } else {
+            assert_eq!(*status, StatusCode::NOT_FOUND, "{n}: {body:?}");
+        }
+    }
+}
+
 #[test]
 fn reads_of_one_connection_go_to_each_holder_in_one_request() {
     on_each(|runtime| {
@@ -76,20 +90,18 @@ fn reads_of_one_connection_go_to_each_holder_in_one_request() {
         let paths: Vec<String> = (0..70).map(path).collect();
         // The first look opens the connections to the others.
         together(nodes[0].http, &paths);
-        let before = looks(&nodes[1]) + looks(&nodes[2]);
-        for (n, (status, fields, body)) in together(nodes[0].http, &paths).iter().enumerate() {
-            let at = partition(&format!("pk{n}"));
-            let holder = format!("n{}", 2 - at.0 % 2);
-            assert_eq!(fields["pumice-node"], *holder, "{n}");
-            if n < 60 {
-                assert_eq!((*status, body.as_ref()), (StatusCode::OK, n.to_string().as_bytes()));
-                assert!(fields.contains_key("etag") && fields.contains_key("last-modified"));
-            } else {
-                assert_eq!(*status, StatusCode::NOT_FOUND, "{n}: {body:?}");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let before = looks(&nodes[1]) + looks(&nodes[2]);
+            check_halves(&together(nodes[0].http, &paths));
+            // On a busy machine a look may be late, and its reads are asked for alone.
+            let requests = looks(&nodes[1]) + looks(&nodes[2]) - before;
+            assert!(requests < 35, "70 reads took {requests} requests");
+            if requests >= 2 {
+                break;
             }
+            assert!(Instant::now() < until, "no look came through");
         }
-        let requests = looks(&nodes[1]) + looks(&nodes[2]) - before;
-        assert!((2..35).contains(&requests), "70 reads took {requests} requests");
     });
 }
 
@@ -106,11 +118,19 @@ fn whom_nobody_answers_is_asked_for_elsewhere() {
             // It seems to be the furthest, so it is asked first.
             know(&nodes, &[(Node::member("p", peer.http), Holding::Serving)], 2);
             let paths: Vec<String> = (0..8).map(path).collect();
-            for (n, (status, fields, body)) in together(nodes[0].http, &paths).iter().enumerate() {
-                assert_eq!((*status, body.as_ref()), (StatusCode::OK, n.to_string().as_bytes()));
-                assert_eq!(fields["pumice-node"], "n1");
+            let until = Instant::now() + PATIENCE;
+            while peer.asked() == 0 {
+                assert!(Instant::now() < until, "{script:?} was never asked");
+                for (n, (status, fields, body)) in
+                    together(nodes[0].http, &paths).iter().enumerate()
+                {
+                    assert_eq!(
+                        (*status, body.as_ref()),
+                        (StatusCode::OK, n.to_string().as_bytes())
+                    );
+                    assert_eq!(fields["pumice-node"], "n1");
+                }
             }
-            assert!(peer.asked() > 0, "{script:?} was never asked");
         });
     }
 }

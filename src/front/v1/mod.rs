@@ -1,6 +1,6 @@
 //! Pumice's own routes: one record, many records, a page of a pk or of all, a batch, where
-//! partitions are, and what nodes ask each other: many records at once, a whole partition. On the core that
-//! serves the request.
+//! partitions are, and what nodes ask each other: many records at once, a whole partition. On the
+//! core that serves the request.
 
 pub mod all;
 pub mod batch;
