@@ -16,7 +16,7 @@ use super::routes::Routes;
 /// Asks that wait for the thread, at most; it answers each at once, if only with a refusal.
 const WAITING: usize = 16;
 /// Pieces that wait for one peer, at most: with what is in a piece, what a slow one makes us hold.
-const PIECES: usize = 32;
+const PIECES: usize = 4;
 /// How long the giving end rests before it tries a full lane again.
 const REST: Duration = Duration::from_micros(500);
 /// How long a peer may take nothing: what its connection may be stalled, and some more.
@@ -124,6 +124,11 @@ impl Giving {
             }
             thread::sleep(REST);
         }
+    }
+
+    /// Says that no more will come. Never blocks: behind a full lane its end alone tells.
+    pub fn break_off(&self, why: String) {
+        let _ = self.lane.try_send(Piece::Broken(why));
     }
 
     /// Says that nothing will come. Never blocks: it is the first and last piece.

@@ -2,6 +2,7 @@
 //! the order that the settings and the routes give. On the objects' side thread; whatever fails
 //! leaves the partition as it was, and the next way is tried.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,9 +28,9 @@ use crate::settings::Handover;
 
 /// How long a node that has just started waits to hear of its peers.
 const UNHEARD: Duration = Duration::from_secs(5);
-/// How long lies between two tries where every holder is busy, and how many they are: ten minutes.
-const BUSY: Duration = Duration::from_secs(1);
-const BUSY_TRIES: u32 = 600;
+/// How long lies between two rounds while a holder is busy, and how long there are any.
+const BUSY: Duration = Duration::from_secs(2);
+const BUSY_TIME: Duration = Duration::from_secs(600);
 
 /// Where a node with peers looks besides the objects.
 pub struct Peers {
@@ -94,27 +95,46 @@ impl Service {
         wish: &Wish,
         installer: impl Fn() -> Installer<'a>,
     ) -> Result<Option<Position>, RestoreFault> {
-        let routes = self.routes().await;
         let handover = self.peers.as_ref().map_or(Handover::Snapshot, |peers| peers.handover);
-        let ways = sources(handover, &routes, wish.partition, self.objects.is_some());
+        let until = Instant::now() + BUSY_TIME;
+        let (has_gap, mut in_vain) = (wish.covers > Offset(0), HashSet::new());
+        let mut rounds = 0;
         let mut fault = None;
-        for way in ways {
-            let tried = match (way, &self.objects) {
-                (Source::Objects, None) => Ok(None),
-                (Source::Objects, Some(objects)) => {
-                    Restorer { objects, installer: installer() }.newest(wish).await
+        loop {
+            // Anew each time: who holds it may have changed.
+            let routes = self.routes().await;
+            let ways = sources(handover, &routes, wish.partition, self.objects.is_some(), has_gap);
+            let mut is_busy = false;
+            for way in ways {
+                let tried = match (way, &self.objects) {
+                    (Source::Objects, Some(objects)) if rounds == 0 => {
+                        Restorer { objects, installer: installer() }.newest(wish).await
+                    }
+                    (Source::Objects, _) => continue,
+                    (Source::Holders(nodes), _) => {
+                        let nodes = nodes.iter().map(|at| &routes.nodes[*at]);
+                        let installer = installer();
+                        let asked = self.ask_holders(nodes, wish, &installer, &mut in_vain).await;
+                        is_busy |= matches!(asked, Ok(None));
+                        asked
+                    }
+                };
+                match tried {
+                    Ok(Some(position)) => return Ok(Some(position)),
+                    Ok(None) => {}
+                    Err(RestoreFault::Unwanted) => return Err(RestoreFault::Unwanted),
+                    Err(why) => fault = Some(why),
                 }
-                (Source::Holders(nodes), _) => {
-                    let nodes: Vec<&Node> = nodes.iter().map(|at| &routes.nodes[*at]).collect();
-                    self.ask_holders(&nodes, wish, &installer()).await
-                }
-            };
-            match tried {
-                Ok(Some(position)) => return Ok(Some(position)),
-                Ok(None) => {}
-                Err(RestoreFault::Unwanted) => return Err(RestoreFault::Unwanted),
-                Err(why) => fault = Some(why),
             }
+            if !is_busy {
+                break;
+            }
+            if Instant::now() >= until {
+                fault = Some(RestoreFault::Store(AskFault::Busy.to_string()));
+                break;
+            }
+            rounds += 1;
+            sleep(BUSY).await;
         }
         match fault {
             Some(fault) => Err(fault),
@@ -139,38 +159,36 @@ impl Service {
         }
     }
 
-    /// Asks one holder after the other, and those again that are only busy.
-    async fn ask_holders(
+    /// Asks one holder after the other, but none again that was asked `in_vain`; `None` when one
+    /// may give it later.
+    async fn ask_holders<'n>(
         &self,
-        nodes: &[&Node],
+        nodes: impl Iterator<Item = &'n Node>,
         wish: &Wish,
         installer: &Installer<'_>,
+        in_vain: &mut HashSet<String>,
     ) -> Result<Option<Position>, RestoreFault> {
-        let (mut nodes, mut why) = (nodes.to_vec(), String::new());
-        for _ in 0..BUSY_TRIES {
-            let mut busy = Vec::new();
-            for node in nodes {
-                match self.ask_holder(node, wish, installer).await? {
-                    Asked::Installed(position) => {
-                        self.stats.streamed.add(1);
-                        tracing::info!("partition {} streamed from {}", wish.partition, node.id);
-                        return Ok(Some(position));
-                    }
-                    Asked::Busy => {
-                        why = format!("{}: {}", node.id, AskFault::Busy);
-                        busy.push(node);
-                    }
-                    Asked::Not(because) => {
-                        tracing::info!("partition {}: {}: {because}", wish.partition, node.id);
-                        why = format!("{}: {because}", node.id);
-                    }
+        let (mut why, mut is_busy) = (String::from("every holder was asked in vain"), false);
+        for node in nodes {
+            if in_vain.contains(&node.id) {
+                continue;
+            }
+            match self.ask_holder(node, wish, installer).await? {
+                Asked::Installed(position) => {
+                    self.stats.streamed.add(1);
+                    tracing::info!("partition {} streamed from {}", wish.partition, node.id);
+                    return Ok(Some(position));
+                }
+                Asked::Busy => is_busy = true,
+                Asked::Not(because) => {
+                    tracing::info!("partition {}: {}: {because}", wish.partition, node.id);
+                    why = format!("{}: {because}", node.id);
+                    in_vain.insert(node.id.clone());
                 }
             }
-            if busy.is_empty() {
-                break;
-            }
-            nodes = busy;
-            sleep(BUSY).await;
+        }
+        if is_busy {
+            return Ok(None);
         }
         self.stats.restore_failures.add(1);
         Err(RestoreFault::Store(why))
@@ -192,7 +210,10 @@ impl Service {
         let tried = match manifest {
             Ok(manifest) => {
                 let rows = Rows::Holder(Box::new(stream));
-                installer.install(&node.id, &manifest, rows, wish.at_most).await?
+                match installer.install(&node.id, &manifest, rows, wish.at_most).await {
+                    Err(RestoreFault::Shard(why)) => return Ok(Asked::Not(why)),
+                    tried => tried?,
+                }
             }
             Err(fault) => Tried::from(fault),
         };

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pumice_model::ids::Partition;
@@ -19,9 +19,12 @@ use crate::mesh::handover::{Ask, Asked, Giving, Piece, Refused};
 use crate::settings::ClusterSettings;
 use crate::stats::snapshot::SnapshotStats;
 
-/// Partitions that are given at a time: each is a walk, a file of the spool and 8 MiB at most on
+/// Partitions that are given at a time: each is a walk, a file of the spool and 1 MiB at most on
 /// its way to the peer.
 pub const AT_ONCE: usize = 2;
+/// A peer that takes less than this a second, after a while, is given no more.
+const SLOWEST: u64 = 1 << 20;
+const SLACK: Duration = Duration::from_secs(60);
 /// Bytes of one piece.
 const PIECE: usize = 256 << 10;
 /// What a stream begins with, before four bytes of the manifest's length, least first.
@@ -46,6 +49,8 @@ struct Gift {
 enum GiveFault {
     #[error("nobody takes it any more")]
     Untaken,
+    #[error("it takes fewer than {SLOWEST} bytes a second, and others wait")]
+    Slow,
     #[error("the spool does not read: {0}")]
     Spool(#[from] io::Error),
 }
@@ -102,9 +107,9 @@ impl Gift {
             Err(GiveFault::Untaken) => {
                 tracing::info!("a peer that was given partition {partition} has gone");
             }
-            Err(fault @ GiveFault::Spool(_)) => {
+            Err(fault @ (GiveFault::Spool(_) | GiveFault::Slow)) => {
                 tracing::warn!("partition {partition} is not given to a peer: {fault}");
-                let _ = self.giving.give(Piece::Broken(fault.to_string()));
+                self.giving.break_off(fault.to_string());
             }
         }
     }
@@ -121,18 +126,23 @@ impl Gift {
         let manifest = spooled.manifest.encode();
         let mut head = Vec::with_capacity(HEAD_BYTES + manifest.len());
         head.extend_from_slice(MARKER);
-        // A few MiB at most.
+        // MANIFEST_MAX at most, and a few hundred KiB as a rule.
         head.extend_from_slice(&(manifest.len() as u32).to_le_bytes());
         head.extend_from_slice(&manifest);
         let all = head.len() as u64 + spooled.manifest.packed();
         self.give(Piece::Begins(all))?;
         self.give_bytes(head)?;
         let mut rows = File::open(spooled.path())?.take(spooled.manifest.packed());
+        let (began, mut sent) = (Instant::now(), 0_u64);
         loop {
             let mut piece = Vec::with_capacity(PIECE);
             if rows.by_ref().take(PIECE as u64).read_to_end(&mut piece)? == 0 {
                 return Ok(all);
             }
+            if began.elapsed() > SLACK + Duration::from_secs(sent / SLOWEST) {
+                return Err(GiveFault::Slow);
+            }
+            sent += piece.len() as u64;
             self.give_bytes(piece)?;
         }
     }

@@ -1,6 +1,7 @@
 //! (pure) Where a partition that a node takes over is restored from, best first: a function of the
 //! setting, the routes and whether there are objects.
 
+use pumice_model::holding::Holding;
 use pumice_model::ids::Partition;
 
 use crate::mesh::routes::{Holder, Routes};
@@ -18,35 +19,47 @@ pub enum Source {
     Holders(Vec<usize>),
 }
 
-/// The ways to restore `partition`, in order; the log's replay is what is left when all fail.
+/// The ways to restore `partition`, in order; the log's replay is what is left when all fail,
+/// unless the log `has_gap`: its beginning is gone.
 pub fn sources(
     handover: Handover,
     routes: &Routes,
     partition: Partition,
     has_objects: bool,
+    has_gap: bool,
 ) -> Vec<Source> {
-    let (near, far) = holders(routes, partition);
+    let (near, far) = holders(routes, partition, Holding::answers);
+    // Behind themselves, and yet not behind what the log still has.
+    let late = if has_gap {
+        let (near, far) = holders(routes, partition, |holding| holding == Holding::CatchingUp);
+        [near, far].concat()
+    } else {
+        Vec::new()
+    };
     let objects = has_objects.then_some(Source::Objects);
     let some = |holders: Vec<usize>| {
         let first = holders.into_iter().take(ASKED_MAX).collect::<Vec<_>>();
         (!first.is_empty()).then_some(Source::Holders(first))
     };
     let ways = match handover {
-        Handover::Snapshot => [objects, None, None],
-        Handover::Stream => [some([near, far].concat()), objects, None],
-        Handover::Auto => [some(near), objects, some(far)],
+        Handover::Snapshot => [objects, None, None, None],
+        Handover::Stream => [some([near, far].concat()), objects, None, some(late)],
+        Handover::Auto => [some(near), objects, some(far), some(late)],
     };
     ways.into_iter().flatten().collect()
 }
 
-/// The others that answer for `partition`: those of this node's region and those of others, each
-/// with those that stay before those that leave, and then the furthest first.
-fn holders(routes: &Routes, partition: Partition) -> (Vec<usize>, Vec<usize>) {
+/// The others that have `partition` in such a way: those of this node's region and those of others,
+/// each with those that stay before those that leave, and then the furthest first.
+fn holders(
+    routes: &Routes,
+    partition: Partition,
+    which: impl Fn(Holding) -> bool,
+) -> (Vec<usize>, Vec<usize>) {
     let mine = routes.nodes.get(routes.me).map(|me| me.region.as_str());
     let region = |holder: &Holder| routes.nodes.get(holder.node).map(|n| n.region.as_str());
-    // Those that only have an older state are on their way in themselves, or broken.
     let others = routes.others(partition).into_iter();
-    let mut others: Vec<_> = others.filter(|holder| holder.holding.answers()).collect();
+    let mut others: Vec<_> = others.filter(|holder| which(holder.holding)).collect();
     others.sort_by_key(|holder| {
         let leaves = routes.nodes.get(holder.node).is_none_or(|node| node.draining);
         (leaves, u64::MAX - holder.next.0)
@@ -58,7 +71,6 @@ fn holders(routes: &Routes, partition: Partition) -> (Vec<usize>, Vec<usize>) {
 
 #[cfg(test)]
 mod tests {
-    use pumice_model::holding::Holding;
     use pumice_model::ids::Offset;
 
     use super::*;
@@ -115,8 +127,8 @@ mod tests {
             ),
         ];
         for (nth, (handover, routes, without, with)) in table.into_iter().enumerate() {
-            assert_eq!(sources(handover, routes, P, false), without, "row {nth}");
-            assert_eq!(sources(handover, routes, P, true), with, "row {nth}");
+            assert_eq!(sources(handover, routes, P, false, false), without, "row {nth}");
+            assert_eq!(sources(handover, routes, P, true, false), with, "row {nth}");
         }
     }
 
@@ -130,7 +142,22 @@ mod tests {
             ("eu", Serving, 8),
             ("eu", Serving, 3),
         ];
-        let asked = sources(Handover::Auto, &routes(&members), P, false);
+        let asked = sources(Handover::Auto, &routes(&members), P, false, false);
         assert_eq!(asked, [Source::Holders(vec![3, 2, 4])]);
+    }
+
+    #[test]
+    fn who_is_late_will_do_where_the_log_has_a_gap() {
+        use Holding::{Broken, CatchingUp, Restoring, Serving};
+        let late = [("eu", Restoring, 0), ("us", CatchingUp, 9), ("eu", CatchingUp, 7)];
+        let asked = |handover, gap| sources(handover, &routes(&late), P, true, gap);
+        assert_eq!(asked(Handover::Auto, false), [Source::Objects]);
+        for handover in [Handover::Auto, Handover::Stream] {
+            assert_eq!(asked(handover, true), [Source::Objects, Source::Holders(vec![2, 1])]);
+        }
+        assert_eq!(asked(Handover::Snapshot, true), [Source::Objects]);
+        let served = [("eu", Restoring, 0), ("eu", Serving, 3), ("eu", Broken, 9)];
+        let asked = sources(Handover::Auto, &routes(&served), P, false, true);
+        assert_eq!(asked, [Source::Holders(vec![1])]);
     }
 }

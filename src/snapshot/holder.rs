@@ -3,7 +3,7 @@
 //! before it is checked, and a peer that is silent is given up.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::TryFutureExt;
@@ -36,6 +36,9 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// A holder that says nothing is asked for a sign of life, since its walk may take long.
 const PING_AFTER: Duration = Duration::from_secs(4);
 const PING_TIME: Duration = Duration::from_secs(4);
+/// A holder that sends less than this a second, after a while, is as good as silent.
+const SLOWEST: u64 = 256 << 10;
+const SLACK: Duration = Duration::from_secs(60);
 /// What it may send before it is taken: two chunks, so that it never waits for the next fetch.
 const WINDOW: u32 = 4 << 20;
 /// Bytes of a refusal that are looked at.
@@ -47,6 +50,9 @@ pub struct Stream {
     body: Incoming,
     /// What came and was not taken yet.
     left: BytesMut,
+    /// How long it was waited for in all, and how many bytes came.
+    waited: Duration,
+    came: u64,
     /// The connection ends with it.
     _sender: SendRequest<Empty<Bytes>>,
 }
@@ -83,7 +89,8 @@ pub async fn ask(
     if status != StatusCode::OK {
         return Err(refusal(status, body).await);
     }
-    Ok(Stream { name: name.to_owned(), body, left: BytesMut::new(), _sender: sender })
+    let (name, left, waited) = (name.to_owned(), BytesMut::new(), Duration::ZERO);
+    Ok(Stream { name, body, left, waited, came: 0, _sender: sender })
 }
 
 async fn open(
@@ -159,11 +166,18 @@ impl Stream {
     pub async fn exactly(&mut self, count: usize) -> Result<Bytes, ReadFault> {
         let off = |name: &str, why: String| ReadFault::Off(format!("{name}: {why}"));
         while self.left.len() < count {
+            if self.waited > SLACK + Duration::from_secs(self.came / SLOWEST) {
+                let why = format!("only {} bytes within {:?}", self.came, self.waited);
+                return Err(off(&self.name, why));
+            }
+            let asked = Instant::now();
             let came = timeout(SILENCE, self.body.frame()).await;
+            self.waited += asked.elapsed();
             let came = came.map_err(|_| off(&self.name, format!("silent for {SILENCE:?}")))?;
             let came = came.ok_or_else(|| off(&self.name, "it ended too early".to_owned()))?;
             let came = came.map_err(|fault| off(&self.name, causes(&fault)))?;
             if let Ok(bytes) = came.into_data() {
+                self.came += bytes.len() as u64;
                 self.left.extend_from_slice(&bytes);
             }
         }

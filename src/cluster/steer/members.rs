@@ -51,6 +51,11 @@ impl Members {
         }
     }
 
+    /// Whether anybody counts; a node that leaves does not count itself.
+    pub fn any(&self) -> bool {
+        !self.counted.is_empty()
+    }
+
     /// Whether a member of `group` has yet to be alive for long enough to count.
     pub fn awaits(&self, view: &View, group: &str) -> bool {
         view.iter().any(|(name, member)| {

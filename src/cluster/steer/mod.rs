@@ -231,7 +231,8 @@ impl Steer {
         let others = || view.iter().filter(|(id, other)| stays(id, other)).map(|(_, other)| other);
         let served = |partition| others().any(|o| o.holding(partition) == Holding::Serving);
         if others().next().is_none() {
-            Spare::Alone
+            // One that restarts is to have what this node has, and is waited for as the plan does.
+            if self.members.any() { Spare::Needed } else { Spare::Alone }
         } else if self.held().any(|(partition, held)| held.answers() && !served(partition)) {
             Spare::Needed
         } else if let Spare::Since(since) = self.spare {

@@ -261,6 +261,8 @@ fn a_node_that_leaves_answers_on_until_others_serve_what_it_has() {
     // One of another group is nobody to wait for.
     node.view.get_mut("b").unwrap().group = "h".to_owned();
     node.pass(1);
+    assert!(!node.steer.may_leave(node.now), "as far as anybody knows, b only restarts");
+    node.pass(20);
     assert!(node.steer.may_leave(node.now));
 }
 

@@ -20,8 +20,9 @@ use crate::stats::progress::{Following, PartitionProgress};
 /// know its whole log yet.
 const LOOKS: u32 = 5;
 const LOOK: Duration = Duration::from_secs(1);
-/// How often a snapshot is asked for when the objects fail, and the rest between.
-const ASKS: u32 = 20;
+/// How often a snapshot is asked for when all ways fail, and the rest between: ten minutes and
+/// more, since broken is for good, and who holds it may be on its way up.
+const ASKS: u32 = 120;
 const ASK: Duration = Duration::from_secs(5);
 /// Bytes of the fetch that brings the last applied record.
 const LAST_BYTES: i32 = 64 * 1_024;
@@ -44,16 +45,17 @@ impl Follower {
                 self.fed
             )));
         }
-        let empty = self.fed == 0 && end > 0;
+        // One that was followed already is only short of what came since.
+        let followed = progress.following() == Following::Live;
+        let empty = self.fed == 0 && end > 0 && !followed;
         if start > self.fed || (empty && self.shared.wanting.is_some()) {
             progress.set(Following::Restoring);
             match self.restored(start, end, progress).await? {
                 Some(position) => {
                     self.stand(&position);
-                    if self.fed > end {
-                        // It is of a holder that had heard more.
-                        (_, end) = self.range_at_last(progress).await?;
-                    }
+                    // A restore takes its time: what was heard before it says neither how fresh
+                    // this is nor what there is to catch up with. And a holder may have heard more.
+                    (start, end) = self.range_at_last(progress).await?;
                     // Of what it had of ours nobody will tell: neither made nor not made is known.
                     let unseen = self.shared.writing.tickets.clear(self.partition);
                     self.shared.writing.tell(unseen, Unmade::Unknown);
