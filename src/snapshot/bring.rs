@@ -112,7 +112,7 @@ impl Service {
                     }
                     (Source::Objects, _) => continue,
                     (Source::Holders(nodes), _) => {
-                        let nodes = nodes.iter().map(|at| &routes.nodes[*at]);
+                        let nodes = nodes.iter().filter_map(|at| routes.nodes.get(*at));
                         let installer = installer();
                         let asked = self.ask_holders(nodes, wish, &installer, &mut in_vain).await;
                         is_busy |= matches!(asked, Ok(None));
